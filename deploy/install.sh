@@ -81,7 +81,8 @@ certificate=/etc/ssl/$host
 if [ "$proxy" = nginx ]; then
   if [ ! -e "$certificate.pem" ]; then
     echo "Making a certificate that browsers do not trust: put the real one into $certificate.pem and .key"
-    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj "/CN=$host" \
+    # not the host as the common name, which may have 64 characters only
+    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=Nightlatch \
       -addext "subjectAltName=DNS:$host,DNS:mobile.$host" -out "$certificate.pem" -keyout "$certificate.key" 2>/dev/null)
   fi
   file=/etc/nginx/sites-available/nightlatch

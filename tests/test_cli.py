@@ -213,6 +213,12 @@ def test_deleting_an_account_deletes_all_its_rows(site: Site, run: Run) -> None:
     assert ada.log_in().status == 422
 
 
+@pytest.mark.parametrize("words", [("accounts", "show", "ad\udce4"), ("why", "\udce4")])
+def test_bytes_that_are_not_utf_8_are_told_in_one_sentence(run: Run, words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "Error: What was given isn't UTF-8.")
+
+
 def test_messages_are_sent_once(site: Site, run: Run) -> None:
     Owner(site).sign_up()
     assert run("messages", "send").output.splitlines()[-1] == "Messages sent: 1"

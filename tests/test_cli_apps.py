@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from sqlalchemy import update
 
 from tests.conftest import Site, one_database
 from webapp.domain.codes import hash_of
+from webapp.models.names import SiteKey
+from webapp.models.registered_apps import AppSecret
 from webapp.services.operators import AppOptions
 
 pytestmark = one_database
@@ -38,6 +41,23 @@ def refusal(result: Result) -> str:
 
 def facts(result: Result) -> dict[str, str]:
     return dict(line.split("=", 1) for line in said(result).splitlines())
+
+
+def test_a_key_that_is_missing_ends_a_command_with_one_sentence_and_nothing_is_changed(site: Site, run: Run) -> None:
+    made = site.services.operators.apps.create("guarded", AppOptions("Files", host="files.example.org"))
+    run("accounts", "create", "--username", "bob", "--name", "Bob", "--email", "bob@example.org", "--email-confirmed")
+    site.services.accounts.delete("ada")
+    with site.services.db.write() as tx:
+        for table in (AppSecret, SiteKey):
+            tx.execute(update(table).values(sealed="none.AAAA"))
+    create = ("accounts", "create", "--username", "eve", "--name", "Eve", "--email", "eve@example.org")
+    for words in (("apps", "show", made.app.client_id, "--proxy", "nginx"), create):
+        result = site.app.test_cli_runner().invoke(args=words, input="violet tractors hum\n")
+        assert refusal(result) == (
+            "Error: the encryption key 'none' is not among the settings; put back what was in"
+            " NIGHTLATCH_ENCRYPTION_KEYS."
+        )
+    assert "eve" not in said(run("accounts", "list"))
 
 
 def test_roles_and_locks_are_said_and_shown(run: Run) -> None:

@@ -311,3 +311,15 @@ def test_one_address_has_a_bounded_number_of_requests_in_progress(connect: Conne
     for client in waiting:
         client.close()
     assert eventually(lambda: connect().ask("/log-in").status == 200)
+
+
+def test_a_host_of_any_length_gets_a_first_certificate(tmp_path: Path) -> None:
+    """A common name has at most 64 characters."""
+    host = f"login.{'a-department-of-' * 4}some-company.example.org"
+    script = (ROOT / "deploy/install.sh").read_text()
+    (command,) = re.findall(r"umask 077 && (openssl .*?) 2>/dev/null\)", script, re.DOTALL)
+    environ = {**os.environ, "host": host, "certificate": str(tmp_path / "site")}
+    subprocess.run(["bash", "-c", command], env=environ, check=True, capture_output=True)
+    made = x509.load_pem_x509_certificate((tmp_path / "site.pem").read_bytes())
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [host, f"mobile.{host}"]

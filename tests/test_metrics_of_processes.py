@@ -44,6 +44,21 @@ def ask_for_a_code(client: Client) -> None:
     client.close()
 
 
+def test_counts_of_a_worker_that_runs_apart_are_told_by_the_web_server(start: Start, port: int, tmp_path: Path) -> None:
+    """As under systemd and in containers."""
+    folder = tmp_path / "nightlatch-worker"
+    folder.mkdir()
+    of_worker = {"NIGHTLATCH_WORKER_METRICS": str(folder)}
+    settings: dict[str, Any] = serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1", **of_worker)
+    start("webapp.serve", "web", **settings)
+    assert eventually(lambda: ask(port, "/healthz")[0] == 200)
+    ask_for_a_code(Client(port, f"nightlatch.localhost:{port}"))
+    put_off = {"channel": "email", "outcome": "put-off"}
+    assert told(port, "nightlatch_messages_total", **put_off) == 0
+    start("flask", "--app", "wsgi", "messages", "work", **settings, PROMETHEUS_MULTIPROC_DIR=str(folder))
+    assert eventually(lambda: told(port, "nightlatch_messages_total", **put_off) == 1)
+
+
 def test_counts_of_all_processes_are_added_and_survive_a_killed_one(start: Start, port: int) -> None:
     settings: dict[str, Any] = serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1") | {"NIGHTLATCH_WORKERS": "2"}
     server = start("webapp.serve", **settings)

@@ -75,6 +75,12 @@ def behind_one_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
         yield server
 
 
+@pytest.fixture(scope="module")
+def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("legacy"), NIGHTLATCH_LEGACY_ACCESS="on") as server:
+        yield server
+
+
 @pytest.fixture(params=["direct", "behind_one_proxy"])
 def server(request: pytest.FixtureRequest) -> Served:
     found: Served = request.getfixturevalue(request.param)
@@ -187,6 +193,27 @@ def test_a_body_over_the_limit_is_refused_whether_chunked_or_not(direct: Served,
             whole = request(client.host, "/log-in", FORM, *headers, method="POST", body=b"" if headers else sent)
             client.send(whole + (sent if headers else b""))
             assert client.answer().status == status, (size, headers)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
+def test_a_body_that_may_never_come_ends_the_connection_on_which_a_proxy_asks(
+    legacy: Served, client_of: Clients, framing: str
+) -> None:
+    """Else the next request on it would be taken for the body that this one announced."""
+    client = client_of(legacy)
+    assert not client.ask("/legacy/verify").is_last, "a request without a body ends no connection"
+    began = time.monotonic()
+    client.send(request(client.host, "/legacy/verify", framing, method="PUT"))
+    answer = client.answer()
+    assert (answer.status, answer.is_last) == (401, True)
+    assert client.is_closed_by_the_server()
+    assert time.monotonic() - began < 4, "the body was waited for"
+
+
+def test_an_answer_arrives_although_its_body_is_left_unread(legacy: Served, client_of: Clients) -> None:
+    client = client_of(legacy)
+    client.send(request(client.host, "/legacy/verify", FORM, method="PUT", body=b"x" * 50_000))
+    assert client.answer().status == 401
 
 
 def test_an_ambiguous_request_is_refused(direct: Served, client_of: Clients) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from webapp.adapters.smtp import SmtpMail
 from webapp.keys import DEVELOPMENT_FILE, development_keys, generate_keys
 from webapp.settings import PLACES_MARKER, MailServer, Settings, SettingsError, TextGateway
 
@@ -139,11 +140,19 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("DATABASE_URL", "postgresql+psycopg://ada:hunter@2@db.example.org/site", "%40"),
         ("DATABASE_URL", "postgresql+psycopg://ada:hunter/2@db.example.org/site", "%2F"),
         ("DATABASE_URL", "postgresql+psycopg://ada@db.example.org:five/site", "its port is a number"),
+        ("DATABASE_URL", "sqlite:///", "name a file"),
+        ("DATABASE_URL", "sqlite:///:memory:", "name a file"),
+        ("DATABASE_URL", "sqlite:////var/lib/\udcff", "UTF-8"),
         ("GEOIP_FILE", "/nowhere/places.mmdb", "MaxMind's format"),
         ("GEOIP_FILE", __file__, "MaxMind's format"),
         ("REDIS_URL", "http://127.0.0.1", "redis://127.0.0.1:6379"),
         ("REDIS_URL", "redis://127.0.0.1:99999", "its port is a number"),
+        ("REDIS_URL", "redis://127.0.0.1?db=one", "db=1"),
+        ("REDIS_URL", "redis://127.0.0.1?socket_timeout=long", "db=1"),
         ("SECRET_KEY", "short", "keys generate"),
+        ("SECRET_KEY", "0123456789abcdef" * 4 + "\udcff", "UTF-8"),
+        ("METRICS_TOKEN", "schlüssel", "ASCII"),
+        ("METRICS_TOKEN", "to\nken", "ASCII"),
         ("SECRET_KEY", "a" * 64, "keys generate"),
         ("SECRET_KEY_FALLBACKS", "short", "keys generate"),
         ("ENCRYPTION_KEYS", KEY_TEXT, "id:base64 of 32 random bytes"),
@@ -165,6 +174,13 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("MAIL_FROM", "no-reply", "no-reply@example.org"),
         ("MAIL_FROM", "a@b@c", "no-reply@example.org"),
         ("MAIL_FROM", "no reply@example.org", "no-reply@example.org"),
+        ("MAIL_FROM", "Acme<no-reply@example.org>", "no-reply@example.org"),
+        ("MAIL_FROM", "ada,bob@example.org", "no-reply@example.org"),
+        ("MAIL_FROM", "a..b@example.org", "no-reply@example.org"),
+        ("MAIL_FROM", "=?us-ascii?q?ada?=@example.org", "no-reply@example.org"),
+        ("MAIL_FROM", "zoë@example.org", "no-reply@example.org"),
+        ("MAIL_FROM", "no-reply@\N{ARABIC-INDIC DIGIT ONE}a", "no-reply@example.org"),
+        ("MAIL_FROM", "no-reply@", "no-reply@example.org"),
         ("SMS_FROM", "Nightlatch of Acme", "Nightlatch"),
         ("SMS_FROM", "Nächtlich", "Nightlatch"),
         ("SMS_FROM", "4477009001234567", "447700900123"),
@@ -193,9 +209,11 @@ def test_a_site_with_a_public_name_never_generates_its_own_keys(tmp_path: Path, 
         ("BIND", "8000", "127.0.0.1:8000"),
         ("BIND", "127.0.0.1:http", "127.0.0.1:8000"),
         ("BIND", "127.0.0.1:²", "127.0.0.1:8000"),
+        ("BIND", "zoë..example:8000", "127.0.0.1:8000"),
         ("BIND", "127.0.0.1:70000", "127.0.0.1:8000"),
         ("WORKERS", "0", "1 to 64"),
         ("WORKERS", "many", "1 to 64"),
+        ("WORKERS", "9" * 5000, "1 to 64"),
         ("LOG_LEVEL", "loud", "DEBUG, INFO, WARNING, ERROR"),
         ("SIGN_UP", "no", "open, closed"),
         ("LEGACY_ACCESS", "1", "off, on"),
@@ -373,6 +391,16 @@ def test_a_redis_url_may_have_any_scheme_of_the_client(tmp_path: Path, url: str)
 
 def test_a_blank_setting_counts_as_not_set(tmp_path: Path) -> None:
     assert read(tmp_path, REDIS_URL="  ", SITE_NAME=" ").site_name == "Nightlatch"
+    assert read(tmp_path, POLICY_PASSWORD_MINIMUM=" ").policy.password_minimum == 15
+    assert read(tmp_path, POLICY_PASSWORD_MINIMUM=" 20 ").policy.password_minimum == 20
+
+
+def test_mail_may_come_from_a_domain_outside_ascii(tmp_path: Path) -> None:
+    settings = read(tmp_path, **SERVING, MAIL_FROM="no-reply@münchen.example")
+    assert settings.mail_from == "no-reply@xn--mnchen-3ya.example"
+    assert settings.push.subject == "mailto:no-reply@xn--mnchen-3ya.example"
+    assert settings.mail
+    SmtpMail(settings.mail, settings.mail_from, 1)  # it takes the sender
 
 
 def test_anyone_may_sign_up_and_legacy_access_is_off_unless_the_operator_says_otherwise(tmp_path: Path) -> None:

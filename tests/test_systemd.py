@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,14 @@ def test_a_unit_leaves_little_exposed(tmp_path: Path, unit: str) -> None:
     told = subprocess.run([*command, "--no-pager", unit], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout[-200:] + told.stderr
     assert "Overall exposure level" in told.stdout
+
+
+def test_the_web_server_reads_what_the_worker_counts() -> None:
+    units = {name: (UNITS / f"nightlatch-{name}.service").read_text() for name in ("web", "worker")}
+    folder = re.search("RuntimeDirectory=(.+)", units["worker"])
+    assert folder is not None
+    assert f"\nEnvironment=PROMETHEUS_MULTIPROC_DIR=/run/{folder[1]}\n" in units["worker"]
+    assert f"\nEnvironment=NIGHTLATCH_WORKER_METRICS=/run/{folder[1]}\n" in units["web"]
 
 
 def test_the_socket_of_systemd_is_served_and_a_connection_that_waits_for_the_start_is_answered(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ An error must never repeat a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
 PREFIX = "NIGHTLATCH_"
 MISSPELLED = 0.75
 """From 0 to 1: how similar a name must be to that of a setting to be taken for it."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""How Python reads a byte that is not UTF-8 (PEP 383)."""
 OTHERS = ("POLICY_", "TEST_")
 """Variables that other code reads, by how their names go on: the policy, and the tests."""
 
@@ -23,13 +26,16 @@ class Variables:
     """The NIGHTLATCH_ variables that are set, by name without prefix. A blank one counts as not set.
 
     `rule` is what follows the name in the error sentence, such as "must be a label such as mobile". Every method but
-    `get` raises `SettingsError`.
+    `get` raises `SettingsError`, and so does the constructor for bytes that are not UTF-8.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         given = environ.items()
         self._values = {k.removeprefix(PREFIX): v.strip() for k, v in given if k.startswith(PREFIX) and v.strip()}
         self._asked: set[str] = set()
+        for name, value in self._values.items():
+            if SURROGATE.search(value):
+                raise mistake(name, "has bytes that are not UTF-8")
 
     def add_defaults(self, defaults: Mapping[str, str]) -> None:
         """`defaults` are named without the prefix, and count where nothing was given."""
@@ -90,6 +96,6 @@ def mistake(name: str, sentence: str) -> SettingsError:
 
 def whole_number(variable: str, text: str, least: int, most: int) -> int:
     """The number in `text`, ASCII digits without a sign. `variable` includes the prefix. Raises `SettingsError`."""
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    if not re.fullmatch("[0-9]{1,18}", text) or not least <= int(text) <= most:
         raise SettingsError(f"{variable} must be a whole number from {least} to {most}, not {text!r}.")
     return int(text)

@@ -1,7 +1,8 @@
 """What the site counts, for Prometheus. A label must never be what a person entered, or name one.
 
 Counting changes memory only. `make serve` gives its processes one folder (PROMETHEUS_MULTIPROC_DIR), which is in memory
-too, so that each of them can tell what all have counted.
+too, so that each of them can tell what all have counted. A worker that it did not start has one of its own
+(NIGHTLATCH_WORKER_METRICS).
 """
 
 from __future__ import annotations

@@ -233,11 +233,11 @@ class Policy:
         """The defaults, changed by NIGHTLATCH_POLICY_ variables within `BOUNDS`. Raises `SettingsError`."""
         changes: dict[str, Any] = {}
         for variable, text in environ.items():
-            if not variable.startswith(PREFIX):
+            if not variable.startswith(PREFIX) or not text.strip():
                 continue
             name = variable.removeprefix(PREFIX).lower()
             if name not in BOUNDS:
                 choices = ", ".join(PREFIX + known.upper() for known in sorted(BOUNDS))
                 raise SettingsError(f"{variable} is not a setting of the policy; these are: {choices}.")
-            changes[name] = whole_number(variable, text, *BOUNDS[name])
+            changes[name] = whole_number(variable, text.strip(), *BOUNDS[name])
         return cls(**changes)

@@ -98,6 +98,11 @@ document.addEventListener("submit", ({ target: { elements } }) => {
 
 restoreTyped();
 
+// An error page takes the place of the form: what was typed is there again when the page is loaded again.
+document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
+  if (ctx.response.status >= 400 && !ctx.text.includes("<form")) keepTyped();
+});
+
 document.addEventListener("click", ({ target }) => {
   // a click on the backdrop
   if (target instanceof HTMLDialogElement) return target.close();

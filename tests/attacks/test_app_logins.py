@@ -24,6 +24,7 @@ from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import AppAuthorization, AuthorizationRequest, SessionApp
 from webapp.models.registered_apps import KEY, AppGroup, RegisteredApp
 from webapp.models.sessions import Session
+from webapp.services.openid.steps import ID_TOKEN
 
 EVIL = "https://evil.example"
 AT_ONCE = 6
@@ -962,6 +963,23 @@ def test_the_next_person_of_a_browser_is_not_logged_out_by_the_last_ones_token(
     hint = wiki.tokens(ada)["id_token"]
     mallory.log_in_whole()
     assert mallory.open(f"/oauth/log-out?id_token_hint={hint}").h1 == "Log out?"
+
+
+def test_the_token_of_another_session_of_the_same_person_logs_this_one_out_only_after_a_question(
+    ada: Owner, wiki: RelyingParty
+) -> None:
+    hint = wiki.tokens(ada)["id_token"]
+    other = ada.other_browser()
+    other.log_in_whole()
+    assert other.open(f"/oauth/log-out?id_token_hint={hint}").h1 == "Log out?"
+
+
+def test_a_token_of_an_earlier_issuer_is_no_hint(site: Site, ada: Owner, wiki: RelyingParty) -> None:
+    """The keys stay when the site moves to another host (OpenID Connect RP-Initiated Logout 1.0 section 4)."""
+    keys, claims = site.services.openid.signing_keys, wiki.read(wiki.tokens(ada)["id_token"])
+    claims["iss"] = "https://earlier.example"
+    hint = keys.sign(keys.published(), claims, wiki.app.signing_algorithm, ID_TOKEN)
+    assert ada.open(f"/oauth/log-out?id_token_hint={hint}").status == 400
 
 
 def test_the_token_of_an_earlier_session_of_the_same_number_logs_nobody_out(

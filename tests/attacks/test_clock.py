@@ -59,6 +59,26 @@ def test_a_step_just_ahead_of_the_clock_is_still_accepted_once(site: Site, ada: 
     assert ada.press("Verify", code=ahead).problems == ["That code was already used. Enter a new one."]
 
 
+@pytest.mark.parametrize("withdraw", [True, False])
+def test_apps_log_people_in_by_signing_keys_that_were_made_while_the_clock_was_ahead(
+    site: Site, ada: Owner, withdraw: bool
+) -> None:
+    keys, wiki = site.services.openid.signing_keys, RelyingParty(site)
+    if withdraw:
+        wiki.tokens(ada)
+    site.clock.pass_(YEAR)
+    if withdraw:
+        keys.rotate(withdraw=True)
+    else:
+        wiki.server.open("/oauth/keys")  # makes the first ones
+    site.clock.pass_(-YEAR)
+    ada = ada.other_browser()
+    ada.log_in_whole()
+    assert wiki.read(wiki.tokens(ada)["id_token"])["sub"]
+    assert keys.rotate(at_once=True) == site.clock.now()
+    assert wiki.read(wiki.tokens(ada)["id_token"])["sub"]
+
+
 def test_waits_from_a_clock_that_was_far_ahead_are_not_kept(site: Site, ada: Owner) -> None:
     site.clock.pass_(YEAR)
     other = ada.other_browser(address="203.0.113.9")

@@ -20,6 +20,7 @@ from sqlalchemy import event, text
 from tests.attacks.tools import cookies_of, count, enrolled, everything, give, is_in, live_sessions, stale
 from tests.conftest import Site
 from tests.people import Owner, Page
+from tests.relying_party import RelyingParty
 from webapp import create_app
 from webapp.models import database
 from webapp.settings import ROOT, Settings
@@ -242,6 +243,33 @@ def test_with_the_old_secret_key_as_fallback_sessions_survive(site: Site, ada: O
     assert is_in(later)
     later.log_out()
     assert later.log_in_whole().h1 == "Welcome, Ada Lovelace"
+
+
+def test_after_an_encryption_key_was_lost_what_operating_says_makes_the_site_whole_again(
+    site: Site, restarted: Any
+) -> None:
+    first = restarted(ENCRYPTION_KEYS=KEYS["k1"])
+    ada, bob = enrolled(first, "ada"), Owner(first, "bob")
+    ada.log_in_whole()
+    RelyingParty(first).tokens(ada)
+    bob.sign_up()
+    first.services.accounts.delete("bob")
+    lost = restarted(ENCRYPTION_KEYS=KEYS["k2"])
+    eve = Owner(lost, "eve")
+    assert eve.open("/sign-up").status == 200
+    assert eve.press("Sign up", name="Eve", username="eve", password=eve.password).status == 503
+    run = lost.app.test_cli_runner()
+    assert run.invoke(args=["accounts", "reset-second-factors", "ada", "--why", "lost"]).exit_code == 0
+    assert run.invoke(args=["signing-keys", "rotate", "--now"]).exit_code == 0
+    with lost.services.db.write() as tx:
+        tx.execute(text("DELETE FROM site_keys"))
+    again = restarted(ENCRYPTION_KEYS=KEYS["k2"])
+    ada = moved(ada, again).other_browser()
+    ada.secret = None
+    ada.log_in()
+    assert "id_token" in RelyingParty(again).tokens(ada)
+    eve = Owner(again, "eve")
+    assert eve.sign_up(confirm_email=False).status == 200
 
 
 def test_a_new_encryption_key_opens_what_the_old_one_sealed_and_reseals_all_of_it(

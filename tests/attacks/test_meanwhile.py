@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from tests.attacks.tools import enroll, is_in, live_sessions
+from tests.attacks.tools import cookies_of, enroll, give, is_in, live_sessions
 from tests.conftest import Site
-from tests.people import TWO_FACTOR, Owner
+from tests.people import ANDROID, TWO_FACTOR, Owner
 from tests.prepared import prepare
 
 NEW = "a much longer new password"
@@ -151,3 +151,18 @@ def test_two_browsers_that_begin_the_same_enrollment_at_once_both_get_a_page(sit
     assert (other.page.status, other.page.step) == (200, "Step 2 of 4")
     assert bob.page is not None
     assert bob.page.status == 200
+
+
+def test_a_phone_that_is_turned_on_in_two_tabs_at_once_keeps_the_token_of_the_one_that_did_it(site: Site) -> None:
+    phone = Owner(site, layout=ANDROID)
+    phone.sign_up()
+    phone.open(TWO_FACTOR)
+    phone.press("Login requests on this phone")
+    phone.press("Next")
+    page = phone.press("Verify", password=phone.password)
+    tab = phone.other_browser()
+    give(tab, **cookies_of(phone))
+    tab.page = page
+    while_paused(site, lambda: phone.press("Not now"), "INSERT INTO factors", lambda: tab.press("Not now"))
+    assert phone.cookie("phone")
+    assert tab.cookie("phone") is None, "it would replace the other in the same browser"

@@ -361,6 +361,14 @@ def test_a_link_ends_after_an_hour_and_with_its_address(site: Site, ada: Owner) 
     assert reader.cookie("browser") is None
 
 
+def test_a_link_ends_when_the_account_is_deleted(site: Site, ada: Owner) -> None:
+    ask_for_link(site, "ada")
+    path = site.emailed_path(ada.email, HERE)
+    ada.open("/settings/account/delete")
+    ada.press("Delete my account")
+    assert Person(site.app).open(path).status == 404
+
+
 def test_a_request_for_a_link_needs_a_form_of_this_site_and_a_name(site: Site, ada: Owner) -> None:
     before = len(site.emails())
     eve = Person(site.app)
@@ -415,6 +423,16 @@ def test_the_owner_is_told_of_a_log_in_in_a_new_browser_and_of_no_other(site: Si
     assert len(subjects(site, ada, NEW_BROWSER)) == before + 1
     assert "203.0.113.9" in site.emails(ada.email)[0].text
     assert "/not-you/" in site.emails(ada.email)[0].text
+
+
+def test_a_browser_that_knows_another_account_is_new_for_this_one(site: Site, ada: Owner) -> None:
+    before = len(subjects(site, ada, NEW_BROWSER))
+    eve = Owner.signed_up(site, "eve")
+    eve.log_out()
+    eve.open("/log-in")
+    eve.press("Log in", username="ada", password=ada.password)
+    assert eve.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
+    assert len(subjects(site, ada, NEW_BROWSER)) == before + 1
 
 
 def wrong_codes(site: Site, ada: Owner, times: int) -> None:

@@ -12,7 +12,7 @@ from tests.people import PHONE, Owner
 from webapp.domain.budget_refusals import NumberTaken
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
-from webapp.domain.refusals import EmailRequired
+from webapp.domain.refusals import EmailRequired, Refusal, TooManyAttempts
 from webapp.models.accounts import Account
 from webapp.models.user import User
 
@@ -224,6 +224,26 @@ def test_a_number_is_set_in_the_transaction_that_turns_the_factor_on(site: Site)
     assert eve.press("Verify", code=code).h1 == "You're all set", "the code is still good"
     assert services.accounts.named("eve").phone_number_hint == "...56"
     assert len(site.emails(eve.email)) == before + 1
+
+
+def test_a_text_that_is_not_sent_is_not_counted(site: Site) -> None:
+    eve, here = account(site, "eve"), Origin("192.0.2.1", "x", "nightlatch.localhost")
+    phones = site.services.phone_numbers
+    phones.send_code(eve, "phone", here, NUMBER)
+    code = site.texted_code(PHONE)
+    for _ in range(5):
+        with pytest.raises(Refusal):
+            phones.check(eve, "phone", wrong(code))
+    counted = "SELECT count(*) FROM attempts WHERE bucket LIKE 'text%'"
+    before = count(site, counted)
+    site.clock.pass_(60)
+    with pytest.raises(TooManyAttempts) as refused:
+        phones.send_code(eve, "phone", here, NUMBER)
+    assert refused.value.wait == 540
+    assert (owed_texts(site), count(site, counted)) == (1, before)
+    site.clock.pass_(540)
+    phones.send_code(eve, "phone", here, NUMBER)
+    assert owed_texts(site) == 2
 
 
 # -- A log-in within a minute of the last text -------------------------------------------------------------

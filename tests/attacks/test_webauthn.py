@@ -191,7 +191,6 @@ WRONG: dict[str, dict[str, Any]] = {
     "in the frame of another site": {"cross_origin": True},
     "under another site": {"top_origin": "https://evil.example"},
     "another kind of credential": {"garbage": {"type": "password"}},
-    "unasked attachment": {"garbage": {"authenticatorAttachment": "implanted"}},
 }
 
 

@@ -454,6 +454,24 @@ def test_the_footer_keeps_the_step_and_what_was_typed_after_steps_by_htmx(
     assert ada.page.evaluate("sessionStorage.length") == 0
 
 
+def test_what_was_typed_is_there_again_after_a_page_about_an_error(visit: Visits) -> None:
+    ada = as_member(visit, DESKTOP)
+    ada.watch.expected |= {413}
+    ada.open("/settings/account/name")
+    name = ada.page.get_by_label("Name", exact=True)
+    name.fill("Ada" * 30_000)
+    ada.press("Save")
+    ada.arrives("Too large")
+    ada.page.reload()
+    ada.arrives("Change your name")
+    assert len(name.input_value()) == 90_000
+    assert ada.page.evaluate("sessionStorage.length") == 0
+    name.fill("")
+    ada.press("Save")
+    ada.arrives("Change your name")
+    assert ada.page.evaluate("sessionStorage.length") == 0, "the form itself keeps it"
+
+
 def start_app_unconfirmed(ada: Visitor) -> None:
     """From the list of methods to the address, in steps of HTMX."""
     ada.press("Authentication app", "Space", role="checkbox")

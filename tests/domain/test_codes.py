@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.doubles import ScriptedEntropy
 from webapp.adapters.system import SystemEntropy
 from webapp.domain import codes
+from webapp.domain.refusals import CodeMalformed
 
 SCRIPTS = {
     "ASCII": "0123456789",
@@ -84,6 +85,29 @@ def test_what_is_not_six_digits_is_not_a_code(typed: str) -> None:
 )
 def test_what_is_not_sixteen_letters_of_base32_is_not_a_backup_code(typed: str) -> None:
     assert not codes.is_base32(codes.tidy_base32(typed))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "123456 is your Nightlatch code. Never share it.\n\n@mobile.nightlatch.example #123456",
+        "123456 is your Nightlatch code. Never share it.@mobile.nightlatch.example #123456",  # in a field of one line
+        "Enter this code to confirm your email address:123456It expires in 60 minutes and can be used once.",
+        "Nightlatchコードは123456です。",
+        "رمز Nightlatch هو \u2066۱۲۳۴۵۶\u2069.",
+    ],
+)
+def test_the_code_of_a_pasted_message_is_found(message: str) -> None:
+    assert codes.read_digits(message) == "123456"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["123456 7", "123 456 7 is your code", "1234567 is your code", "123456 or 654321", "12345 is your code", "is your"],
+)
+def test_no_code_is_guessed_from_what_has_none_or_two(typed: str) -> None:
+    with pytest.raises(CodeMalformed):
+        codes.read_digits(typed)
 
 
 def test_a_small_number_is_padded_to_six_digits() -> None:

@@ -62,6 +62,31 @@ def change_email(ada: Owner, to: str) -> None:
     assert page.says(to)
 
 
+def test_going_back_and_giving_the_same_address_or_number_goes_on_to_its_code(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    for field, typed in (("email", "countess@example.org"), ("phone", PHONE)):
+        for _ in range(2):
+            ada.open(f"/settings/account/{field}")
+            assert ada.press("Save", **{field: typed}).path == f"/settings/account/{field}/code"
+    assert len(site.emails("countess@example.org")) == 1
+    ada.press("Verify", code=site.texted_code(PHONE))
+    assert ada.open("/settings/account").says("...56")
+    assert len(site.texts(PHONE)) == 1
+
+
+def test_too_soon_for_a_number_with_the_same_last_digits_is_no_code_for_it(ada: Owner, site: Site) -> None:
+    """Another account has just had it texted."""
+    alike = f"{PHONE[:-3]}9{PHONE[-2:]}"
+    bob = Owner(site, "bob")
+    for owner, number in ((bob, alike), (ada, PHONE)):
+        owner.sign_up()
+        owner.open("/settings/account/phone")
+        assert owner.press("Save", phone=number).says("Enter the code from our text to ...56.")
+    ada.open("/settings/account/phone")
+    assert ada.press("Save", phone=alike).status == 429
+    assert len(site.texts(alike)) == 1
+
+
 def test_a_new_address_counts_only_when_its_code_was_entered(ada: Owner, site: Site) -> None:
     ada.sign_up()
     page = ada.open("/settings/account/email")

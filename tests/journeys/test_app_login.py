@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from sqlalchemy import update
@@ -48,6 +49,17 @@ def test_consent_says_what_the_app_learns_and_is_remembered(ada: Owner, wiki: Re
     wiki.send(ada, scope="openid email")
     assert "code" in answer_of(ada), "it is not asked twice"
     assert wiki.send(ada, scope="openid email phone").h1 == "Log in to Wiki", "more is asked again"
+
+
+def test_no_request_makes_the_cookie_of_the_login_page_too_long_for_browsers(site: Site, wiki: RelyingParty) -> None:
+    """They keep 4096 bytes of a cookie (RFC 6265bis section 5.6), and without it no form is taken."""
+    bob, unlike = Owner(site, "bob"), Random(1)
+    hint = "".join(chr(unlike.randrange(0x4E00, 0x9FFF)) for _ in range(2000))
+    page = wiki.send(bob, login_hint=hint)
+    pages = [page, bob.open(f"{page.response.request.full_path}{quote('&pad=' + unlike.randbytes(3000).hex())}")]
+    for page in pages:
+        assert page.h1 == "Log in"
+        assert all(len(cookie) < 4096 for cookie in page.response.headers.getlist("Set-Cookie"))
 
 
 def test_consent_to_something_else_keeps_what_was_agreed_before(ada: Owner, wiki: RelyingParty) -> None:
@@ -394,6 +406,15 @@ def test_userinfo_tells_what_the_scopes_give(ada: Owner, wiki: RelyingParty, sit
     tokens = wiki.tokens(ada, scope="openid", claims='{"id_token": {"email": null}, "userinfo": {"name": null}}')
     assert wiki.read(tokens["id_token"])["email"] == "ada@example.org"
     assert set(json_of(wiki.userinfo(tokens["access_token"]))) == {"sub", "name"}
+
+
+def test_a_phone_number_whose_key_is_missing_is_left_out(ada: Owner, wiki: RelyingParty, site: Site) -> None:
+    ada.turn_on_texts()
+    assert "phone_number" in json_of(wiki.userinfo(wiki.tokens(ada, scope="openid phone")["access_token"]))
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(phone_number="none.AAAA"))
+    tokens = wiki.tokens(ada, scope="openid phone")
+    assert json_of(wiki.userinfo(tokens["access_token"])).keys() == {"sub"}
 
 
 def test_subjects_differ_by_sector_unless_they_are_public(ada: Owner, wiki: RelyingParty, site: Site) -> None:

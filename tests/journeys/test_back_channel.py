@@ -18,6 +18,7 @@ from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import SessionApp
 from webapp.models.messages import Message
 from webapp.models.sessions import Session
+from webapp.services.delivery import CHANNELS
 from webapp.services.operators.acts import COMMAND_LINE
 
 
@@ -317,7 +318,7 @@ def test_messages_to_people_go_first(site: Site, ada: Owner, wiki: ToldParty) ->
     with site.services.db.read() as tx:
         owed = tx.scalars(select(Message.channel).where(Message.state == "owed").order_by(Message.id)).all()
     assert owed[-2:] == ["log-out", "email"]
-    claimed = site.services.delivery._claim()
+    claimed = site.services.delivery._claim(CHANNELS)
     assert claimed is not None
     assert claimed.channel == "email"
 

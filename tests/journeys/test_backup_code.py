@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select, update
 
 from tests.conftest import Site
 from tests.people import TWO_FACTOR, Owner, named
 from webapp.models.accounts import Account
+from webapp.models.sessions import Attempt, Session
 
 PAGE = f"{TWO_FACTOR}/backup-code"
+COOKIES = ("session", "login", "form", "browser", "remembered")
 
 
 def test_the_card_names_account_site_and_date_and_can_be_copied_and_printed(ada: Owner) -> None:
@@ -209,3 +214,113 @@ def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner
         tx.execute(update(Account).values(backup_code_hash=None, backup_code_made_at=None))
     assert ada.open("/").says("Without a backup code, losing your phone could lock you out.")
     assert ada.follow("Get a backup code").says("You don't have a backup code yet.")
+
+
+def lose_the_answer(ada: Owner) -> None:
+    """Sends the backup code and forgets the answer: the browser keeps the cookies that it had."""
+    before, domain = {name: ada.cookie(name) for name in COOKIES}, ada.host.split(":")[0]
+    page = ada.page
+    ada.post("/log-in/backup-code", follow=False, code=ada.kept_code)
+    for name, value in before.items():
+        ada.client.delete_cookie(name, domain=domain)
+        if value is not None:
+            ada.client.set_cookie(name, value, domain=domain)
+    ada.page = page
+
+
+def test_when_the_answer_got_lost_the_same_code_leads_on_to_the_new_one(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    lose_the_answer(ada)
+    page = ada.press("Verify", code=ada.kept_code)
+    assert page.h1 == "Save your new backup code"
+    new = page.backup_code
+    assert ada.press("Got it").path == "/"
+    assert sum(mail.subject.startswith("Your backup code was used") for mail in site.emails(ada.email)) == 1
+    ada.log_out()
+    ada.log_in()
+    ada.follow("Use a backup code")
+    assert ada.press("Verify", code=new).h1 == "Save your new backup code"
+
+
+def test_when_two_answers_got_lost_only_the_third_opens_the_session(returning: Owner, site: Site) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    lose_the_answer(ada)
+    lose_the_answer(ada)
+    assert ada.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
+    with site.services.db.read() as tx:
+        assert len(tx.objects.scalars(select(Session).where(Session.ended_at.is_(None))).all()) == 1
+        assert tx.scalar(select(func.count()).where(Attempt.bucket.startswith("unguessable:"))) == 0
+
+
+def see_the_new_code(ada: Owner, site: Site) -> None:
+    token, domain = ada.cookie("login"), ada.host.split(":")[0]
+    assert ada.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
+    assert token is not None
+    ada.client.delete_cookie("session", domain=domain)
+    ada.client.set_cookie("login", token, domain=domain)
+
+
+def wait(ada: Owner, site: Site) -> None:
+    lose_the_answer(ada)
+    site.clock.pass_(600)
+
+
+def log_in_elsewhere(ada: Owner, site: Site) -> None:
+    """A newer login in the same browser, whose owner must enter a code that is still valid."""
+    lose_the_answer(ada)
+    ada.log_in()
+
+
+def log_out_everywhere(ada: Owner, site: Site) -> None:
+    lose_the_answer(ada)
+    with site.services.db.write() as tx:
+        site.services.sessions.end_others(tx, 1, None)
+
+
+@pytest.mark.parametrize("before", [see_the_new_code, wait, log_in_elsewhere, log_out_everywhere])
+def test_a_used_backup_code_leads_on_for_its_own_unanswered_login_only(
+    returning: Owner, site: Site, before: Callable[[Owner, Site], None]
+) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    before(ada, site)
+    page = ada.post("/log-in/backup-code", code=ada.kept_code)
+    assert page.h1 in ("Log in", "Use a backup code")
+    assert ada.cookie("session") is None
+
+
+@pytest.mark.parametrize("wrong", ["AAAA-AAAA-AAAA-AAAA", "AAAA", ""])
+def test_another_code_leads_nowhere_after_a_lost_answer(returning: Owner, wrong: str) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    lose_the_answer(ada)
+    assert ada.press("Verify", code=wrong).h1 == "Log in"
+    assert ada.cookie("session") is None
+
+
+def test_guesses_after_a_lost_answer_are_counted_with_the_others(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    lose_the_answer(ada)
+    token, domain = ada.cookie("login"), ada.host.split(":")[0]
+    assert token is not None
+    for _ in range(5):
+        ada.post("/log-in/backup-code", follow=False, code="AAAA-AAAA-AAAA-AAAA")
+        ada.client.set_cookie("login", token, domain=domain)
+    assert ada.post("/log-in/backup-code", code=ada.kept_code).status == 429
+
+
+def test_an_old_page_leads_nowhere_after_a_lost_answer(returning: Owner) -> None:
+    ada = returning
+    ada.log_in()
+    ada.follow("Use a backup code")
+    lose_the_answer(ada)
+    data = {"csrf_token": "old", "code": ada.kept_code}
+    assert ada.send("POST", "/log-in/backup-code", data=data).h1 == "Log in"

@@ -242,6 +242,16 @@ def test_going_back_to_a_confirmed_address_changes_nothing_and_continues(ada: Ow
     assert ada.post(f"{APP}/email-code", resend="1").path == f"{APP}/link"
 
 
+def test_going_back_to_an_address_whose_code_was_just_sent_goes_on_to_it(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.open(f"{APP}/overview")
+    ada.press(START[ada.layout])
+    ada.press("Next", email=ada.email)
+    ada.open(f"{APP}/email")
+    assert ada.press("Next", email=ada.email).path == f"{APP}/email-code"
+    assert len(site.emails(ada.email)) == 1
+
+
 def test_a_stale_session_is_not_asked_for_an_address(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
     ada.open(f"{APP}/overview")

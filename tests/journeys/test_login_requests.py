@@ -680,6 +680,23 @@ def test_a_denied_step_up_can_ask_again_or_be_cancelled(phone: Owner, elsewhere:
     assert elsewhere.open("/step-up/waiting?next=/settings").says("There's no request waiting on your phone.")
 
 
+def test_a_step_up_whose_password_is_no_longer_fresh_leaves_the_waiting_page(
+    phone: Owner, elsewhere: Owner, site: Site
+) -> None:
+    assert approve(phone, elsewhere).h1 == HOME
+    site.clock.pass_(601)
+    elsewhere.open("/settings/account/password")
+    elsewhere.press("Verify", password=elsewhere.password)
+    site.clock.pass_(400)
+    elsewhere.open("/step-up/waiting?next=/settings")
+    assert elsewhere.press("Send a new request").number
+    site.clock.pass_(200)
+    said = elsewhere.open("/step-up/waiting/news?next=/settings", follow=False)
+    assert (said.status, "<form" in said.text) == (200, False), "a page would be shown inside of the form"
+    assert 'data-hx-get="/step-up/waiting?next=/settings"' in said.text
+    assert elsewhere.open("/step-up/waiting?next=/settings").path == "/step-up/password"
+
+
 def test_step_up_with_another_method_is_not_polled(phone: Owner, site: Site) -> None:
     phone.turn_on_app()
     site.clock.pass_(601)

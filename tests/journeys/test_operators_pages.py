@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from bs4 import Tag
 from sqlalchemy import insert, select, update
+from structlog.testing import capture_logs
 
 from tests.conftest import Site
 from tests.journeys.test_keys_and_passkeys import with_passkey
@@ -18,7 +19,7 @@ from tests.people import ANDROID, DESKTOP, Owner, Page
 from webapp.domain.codes import hash_of
 from webapp.models.accounts import Account
 from webapp.models.groups import Membership
-from webapp.models.registered_apps import RegisteredApp
+from webapp.models.registered_apps import AppSecret, RegisteredApp
 from webapp.models.sessions import Session
 from webapp.services.guarded.configurations import configuration
 from webapp.services.operators import AppOptions
@@ -308,6 +309,72 @@ def test_what_an_app_cannot_have_is_said_beside_the_field(site: Site, ada: Owner
     assert page.soup.find(id="host-error") is not None
     assert ada.post(f"{APPS}/new", name="Wiki", kind="web").status == 422, "fields that are left out"
     assert site.services.operators.apps.all() == []
+
+
+def test_every_wrong_field_of_a_new_app_is_named_at_once(site: Site, ada: Owner) -> None:
+    page = add_app(ada, name="", redirect_uris="")
+    assert (page.status, page.problems) == (422, ["Enter a name.", "Enter at least one redirect address."])
+    assert [page.link(problem) for problem in page.problems] == ["#name", "#redirect_uris"]
+    page = add_app(ada, name="", kind="guarded", host="*.example.org", sector="a b")
+    assert page.problems == [
+        "Enter a name.",
+        "This isn't a host like files.example.com: *.example.org.",
+        "This isn't a host like files.example.com: a b.",
+    ]
+    assert "Choose the kind of app." in add_app(ada, name="", kind="", redirect_uris="").problems
+    assert site.services.operators.apps.all() == []
+
+
+def test_every_wrong_field_of_a_changed_app_is_named_at_once(site: Site, ada: Owner) -> None:
+    add_app(ada)
+    ada.open(f"{APPS}/{only_app(site)}")
+    typed = {
+        "redirect_uris": "ftp://a",
+        "resources": "b",
+        "max_age": "ten",
+        "jwks": "{",
+        "jwks_uri": "http://c.example",
+    }
+    page = ada.press("Save", name=" ", **typed)
+    assert (page.status, [page.link(problem) for problem in page.problems]) == (
+        422,
+        ["#name", "#max_age", "#redirect_uris", "#resources", "#jwks", "#jwks_uri"],
+    )
+    for label, text in (
+        ("Maximum age of the proof in seconds", "ten"),
+        ("Address of the public keys", "http://c.example"),
+    ):
+        assert page.field(label)["value"] == text
+    assert page.field("Public keys of the app").get_text().strip() == "{"
+    assert site.services.operators.apps.all()[0].name == "Wiki"
+
+
+def test_a_group_that_is_deleted_while_an_app_is_added_does_not_open_it_to_everyone(site: Site, ada: Owner) -> None:
+    groups = site.services.operators.groups
+    groups.create("staff")
+    ada.open(f"{APPS}/new")
+    groups.delete("staff")
+    page = ada.press("Add", name="Wiki", redirect_uris=CALLBACK, **{"group-staff": "y"})
+    assert (page.status, page.problems) == (422, ["There's no group staff. Add it first."])
+    assert page.field("staff").get("checked") is not None
+    assert site.services.operators.apps.all() == []
+    assert ada.post(f"{APPS}/new", **{"name": "Wiki", 'group-x"><b>': "y"}).soup.find("b", string=">") is None
+
+
+def test_a_group_that_is_deleted_while_an_app_is_changed_does_not_open_it_to_everyone(site: Site, ada: Owner) -> None:
+    groups, apps = site.services.operators.groups, site.services.operators.apps
+    groups.create("staff")
+    groups.create("crew")
+    client_id = apps.create("web", AppOptions("Wiki", redirect_uris=(CALLBACK,), groups=("crew",))).app.client_id
+    page = ada.open(f"{APPS}/{client_id}")
+    form, _button = page.form_of("Save")
+    sent = {field.get("name"): field.get("value", "") for field in form.iter("input") if _is_sent(field)}
+    sent |= {field.get("name"): field.text_content().removeprefix("\n") for field in form.iter("textarea")}
+    del sent["group-crew"]
+    groups.delete("staff")
+    page = ada.post(f"{APPS}/{client_id}", **sent, **{"group-staff": "y"})
+    assert (page.status, page.problems) == (422, ["There's no group staff. Add it first."])
+    assert apps.named(client_id).options.groups == ("crew",)
 
 
 def test_the_sector_is_chosen_when_an_app_is_added_and_shown(site: Site, ada: Owner) -> None:
@@ -608,18 +675,37 @@ def test_the_configuration_of_each_proxy_is_shown_again(site: Site, layout: str,
     assert ada.press("New secret").h1 == "Connect Files"
 
 
+def test_a_configuration_whose_key_is_missing_says_so_in_the_log_and_is_back_with_the_key(
+    site: Site, ada: Owner
+) -> None:
+    page = f"{APPS}/{guarded(site)}/proxies/nginx"
+    with site.services.db.write() as tx:
+        kept = tx.scalar(select(AppSecret.sealed))
+        tx.execute(update(AppSecret).values(sealed="none.AAAA"))
+    with capture_logs() as logged:
+        shown = ada.open(page)
+    assert (shown.status, shown.h1, shown.response.headers["Retry-After"]) == (503, "Not available right now", "60")
+    (line,) = [line for line in logged if line["log_level"] == "error"]
+    assert line["event"] == "key_missing"
+    assert line["error"] == "the encryption key 'none' is not among the settings"
+    with site.services.db.write() as tx:
+        tx.execute(update(AppSecret).values(sealed=kept))
+    assert ada.open(page).h1 == "Connect Files"
+
+
 def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
     add_app(ada)
     client_id = only_app(site)
-    ada.send("POST", f"{APPS}/{client_id}/new-secret", data={"csrf_token": "old"})
-    ada.send("POST", f"{APPS}/{client_id}/delete", data={"csrf_token": "old"})
+    old = ["This page was out of date. Nothing was changed. Try again."]
+    for path in (f"{APPS}/{client_id}/new-secret", f"{APPS}/{client_id}/delete"):
+        assert ada.send("POST", path, data={"csrf_token": "old"}).problems == old
     ada.open(f"{APPS}/{client_id}")
     page = ada.press("Save", name="Handbook", csrf_token="old")
     assert (page.status, page.problems) == (422, ["This page was out of date. Nothing was changed. Try again."])
     assert site.services.operators.apps.named(client_id).app.name == "Wiki"
     site.services.operators.groups.create("staff")
     site.services.operators.groups.add("staff", "ada")
-    ada.send("POST", f"{GROUPS}/staff", data={"csrf_token": "old", "remove": "ada"})
+    assert ada.send("POST", f"{GROUPS}/staff", data={"csrf_token": "old", "remove": "ada"}).problems == old
     assert len(site.services.operators.apps.named(client_id).secrets) == 1
     assert site.services.operators.groups.size("staff") == 1
 
@@ -738,6 +824,9 @@ def test_someone_is_invited_by_mail(site: Site, layout: str, htmx: bool) -> None
     ada.follow("Invite")
     page = ada.press("Invite", email="not an address")
     assert (page.status, page.problems) == (422, ["Enter a valid email address, like name@example.com."])
+    page = ada.press("Invite", email="", username="!", name="x" * 61)
+    assert [page.link(problem) for problem in page.problems] == ["#email", "#username", "#name"]
+    assert (page.field("Username (optional)")["value"], page.field("Name (optional)")["value"]) == ("!", "x" * 61)
     page = ada.press("Invite", email="grace@example.org", username="grace", name="Grace Hopper")
     assert (page.h1, page.receipts) == ("Grace Hopper", ["You invited @grace."])
     assert site.emailed_path("grace@example.org", "/invite/")

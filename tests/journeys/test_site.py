@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.attacks.tools import old_token
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher
-from tests.people import ANDROID, DESKTOP, HOST, IPHONE, Owner, Person
+from tests.people import ANDROID, DESKTOP, HOST, IPHONE, TWO_FACTOR, Owner, Person
 from tests.relying_party import RelyingParty, arrive
 from webapp.domain.language import ENGLISH, Language, spoken
+from webapp.policy import HOUR
 
 PHONE = f"mobile.{HOST}"
 
@@ -54,6 +56,49 @@ def test_an_expired_page_does_not_dismiss_the_notice(ada: Owner) -> None:
     page = ada.send("POST", "/cookie-notice", data={"csrf_token": "old", "next": "//evil.example"})
     assert page.path == "/log-in"
     assert page.soup.find("section", attrs={"aria-label": "Cookie notice"})
+
+
+def test_every_form_of_an_expired_page_says_that_nothing_was_changed(enrolled: Owner, site: Site) -> None:
+    ada, token = enrolled, old_token(site, enrolled)
+    for path, fields, follows in (
+        ("/log-out", {}, "/"),
+        ("/language", {"language": "de", "next": "/settings"}, "/settings"),
+        ("/cookie-notice", {"next": "/settings"}, "/settings"),
+        (f"{TWO_FACTOR}/authentication-app/turn-back-on", {}, TWO_FACTOR),
+        ("/step-up/password", {"cancel": "1"}, "/step-up/password"),
+    ):
+        page = ada.send("POST", path, data={"csrf_token": token, **fields})
+        assert (page.path, page.problems) == (follows, ["This page was out of date. Nothing was changed. Try again."])
+    assert ada.open("/settings").h1 == "Settings and privacy", "still logged in, and in English"
+
+
+def test_another_code_from_an_expired_page_asks_for_no_code(ada: Owner, site: Site) -> None:
+    ada.sign_up(confirm_email=False)
+    ada.open("/sign-up/email")
+    ada.press("Next", email=ada.email)
+    page = ada.press("Resend code", csrf_token=old_token(site, ada))
+    assert page.problems == ["This page was out of date. Nothing was changed. Try again."]
+
+
+def test_a_backup_code_is_downloaded_from_an_old_page_too(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.turn_on_app()
+    ada.htmx = False
+    page = ada.press("Download", csrf_token=old_token(site, ada))
+    assert (page.status, page.response.mimetype) == (200, "text/plain")
+    assert ada.kept_code in page.text
+
+
+def test_a_form_of_an_ended_session_leads_back_to_its_page(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/name")
+    site.clock.pass_(HOUR)
+    page = ada.press("Save", name="Grace")
+    assert (page.path, page.receipts) == ("/log-in", ["Your login timed out or was canceled. Log in again."])
+    assert ada.press("Log in", username="ada", password=ada.password).path == "/settings/account/name"
+    site.clock.pass_(HOUR)
+    ada.send("POST", "/settings/account/data/file", data={"csrf_token": ada.token()})
+    assert ada.press("Log in", username="ada", password=ada.password).path == "/"
 
 
 def test_the_menu_is_shown_to_logged_in_users_only(ada: Owner) -> None:
@@ -120,6 +165,16 @@ def test_the_client_hint_overrides_the_user_agent(site: Site, hint: str, status:
         "GET", "/log-in", host=HOST, headers={"Sec-CH-UA-Mobile": "?0"}, follow=False
     )
     assert phone.status == 200
+
+
+def test_head_is_answered_like_get(ada: Owner, site: Site) -> None:
+    """RFC 9110 section 9.3.2."""
+    ada.sign_up()
+    phone = Person(site.app, ANDROID)
+    for who, path in ((ada, f"http://{ada.host}/log-in"), (phone, f"http://{HOST}/about")):
+        head, get = (who.send(method, path, follow=False) for method in ("HEAD", "GET"))
+        assert head.status == get.status == 303
+        assert head.response.headers["Location"] == get.response.headers["Location"]
 
 
 def test_posts_fragments_and_requests_of_programs_are_not_redirected(site: Site) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+from sqlalchemy import select
+
+from tests.attacks.tools import old_token
 from tests.conftest import Site
 from tests.people import DESKTOP, TWO_FACTOR, Owner, Page
+from webapp.models.sessions import KeptAct
+from webapp.services.kept_acts import act_bound
 
 NEW = "seven brass wheels turning"
+OLD = "This page was out of date. Nothing was changed. Try again."
 TURN_OFF = f"{TWO_FACTOR}/authentication-app/turn-off?again=1"  # the URL of the last step on an iPhone
 
 
@@ -197,11 +205,31 @@ def test_cancel_leads_to_the_settings_and_nothing_is_done(ada: Owner) -> None:
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
 
 
-def test_an_act_with_an_expired_csrf_token_is_not_kept(ada: Owner) -> None:
+def test_an_act_with_an_expired_csrf_token_is_shown_again_and_not_done(ada: Owner, site: Site) -> None:
     ada.sign_up()
+    ada.open("/settings/account/email")
     stale(ada)
-    page = ada.send("POST", "/settings/account/password", data={"csrf_token": "old", "password": NEW})
-    assert page.status == 400
+    page = ada.press("Save", email="grace@example.org", csrf_token=old_token(site, ada))
+    assert page.h1 == "Enter your password"
+    page = ada.press("Verify", password=ada.password)
+    assert (page.status, page.h1, page.problems) == (422, "Change your email", [OLD])
+    assert page.field("Email address")["value"] == "grace@example.org"
+    assert site.emails("grace@example.org") == []
+    assert ada.press("Save").h1 == "Check your email"
+
+
+def test_a_name_with_an_expired_csrf_token_is_shown_again_and_not_done(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.turn_on_key()
+    ada.open(f"{TWO_FACTOR}/security-keys")
+    ada.follow("Rename Blue key")
+    stale(ada)
+    ada.press("Save", name="Red key", csrf_token=old_token(site, ada))
+    ada.press("Verify", password=ada.password)
+    page = ada.use_key()
+    assert (page.status, page.h1, page.problems) == (422, "Rename Blue key", [OLD])
+    assert page.field("Key name")["value"] == "Red key"
+    assert "Renamed to Red key." in ada.press("Save").receipts
 
 
 def test_choosing_a_method_that_the_account_lacks_is_not_found(enrolled: Owner) -> None:
@@ -298,3 +326,23 @@ def test_the_act_is_done_once(enrolled: Owner) -> None:
     assert (page.h1, page.receipts) == ("Change your password", [])
     changes = [email for email in ada.site.emails(ada.email) if "password was changed" in email.subject]
     assert len(changes) == 1
+
+
+def test_an_act_with_a_token_of_another_browser_is_not_kept(ada: Owner) -> None:
+    ada.sign_up()
+    stale(ada)
+    for token in ("old", ada.other_browser().token()):
+        page = ada.send("POST", "/settings/account/password", data={"csrf_token": token, "password": NEW})
+        assert page.status == 400
+
+
+def test_an_act_that_the_version_before_kept_is_done(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    ada.open("/settings/account/email")
+    stale(ada)
+    ada.press("Save", email="grace@example.org")
+    with site.services.db.write() as tx:
+        act = tx.objects.scalars(select(KeptAct)).one()
+        bound, keyring = act_bound(act.session_id), site.services.core.keyring
+        act.sealed = keyring.seal(json.dumps(json.loads(keyring.open(act.sealed, bound))[:3]), bound)
+    assert ada.press("Verify", password=ada.password).h1 == "Check your email"

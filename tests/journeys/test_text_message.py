@@ -546,6 +546,13 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(tex
     assert page.problems == ["Your login timed out or was canceled. Log in again."]
 
 
+def test_the_code_is_taken_from_a_message_that_is_pasted_whole(texted: Owner, site: Site) -> None:
+    stranger = texted.other_browser()
+    stranger.log_in()
+    pasted = site.texts(PHONE)[0].text.replace("\n", "")  # as browsers do in a field of one line
+    assert stranger.press("Verify", code=pasted).h1 == HOME
+
+
 def test_a_used_code_is_reported_as_used(texted: Owner, site: Site) -> None:
     """With two tabs of one pending login the later one finds it ended; at step-up it finds the code used."""
     ada = texted

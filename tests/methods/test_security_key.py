@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,8 @@ USER, OTHER_USER = b"a" * 64, b"b" * 64
 NAME, PASSKEY = "log-in:1", "passkey:this browser"
 YUBIKEY = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a").bytes
 """A YubiKey 5 NFC with firmware 5.2."""
+
+BYTES = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
 
 
 def new_key(**options: Any) -> Authenticator:
@@ -234,6 +237,19 @@ def test_a_key_with_the_user_handle_of_another_account_is_refused(site: Site, ke
     assert stored(site).counter == 1
 
 
+@each_way
+@pytest.mark.parametrize("member", ["id", "rawId", "userHandle", "signature", "clientDataJSON", "authenticatorData"])
+def test_padding_that_an_extension_writes_changes_nothing(
+    site: Site, keys: Ceremonies, alone: bool, member: str
+) -> None:
+    key = new_key()
+    factor = register(site, key)
+    said = json.loads(answer(site, key, alone=alone, user_handle=USER))
+    where = said if member in said else said["response"]
+    where[member] += "=" * (-len(where[member]) % 4)
+    prove(site, json.dumps(said), factor, alone=alone)
+
+
 def test_a_key_without_a_user_handle_is_no_passkey(site: Site, keys: Ceremonies) -> None:
     key = new_key()
     factor = register(site, key)
@@ -292,6 +308,33 @@ def test_a_challenge_of_one_ceremony_is_refused_in_the_other(site: Site, keys: C
         prove(site, answer(site, key, alone=True), factor, alone=False)
     with pytest.raises(CeremonyExpired):
         prove(site, answer(site, key, alone=False), factor, alone=True)
+
+
+def rewritten(answer: str) -> str:
+    """The same answer as an extension may write it: padded, in the other alphabet, and with what nobody knows."""
+    given = json.loads(answer)
+    other = {
+        name: base64.b64encode(as_bytes(value)).decode() for name, value in given["response"].items() if name in BYTES
+    }
+    ids = {name: base64.b64encode(as_bytes(given[name])).decode() for name in ("id", "rawId")}
+    unknown = {"authenticatorAttachment": "implanted", "extension": {"a": 1}, "clientExtensionResults": None}
+    response = {**given["response"], **other, "transports": ["usb", "light", 7], "userName": "ada"}
+    return json.dumps({**given, **ids, **unknown, "response": response})
+
+
+@each_way
+def test_ids_and_user_handle_are_bytes_and_what_is_not_known_is_ignored(
+    site: Site, keys: Ceremonies, alone: bool
+) -> None:
+    key = new_key()
+    factor = register(site, key)
+    prove(site, rewritten(answer(site, key, alone=alone)), factor, alone=alone)
+    made = keys.registered(rewritten(new_key().create(keys.creation("new", as_text(USER), "ada", "Ada", ()))), "new")
+    assert made.transports == ["usb"]
+    with pytest.raises(KeyRefused):
+        prove(site, rewritten(answer(site, key, alone=alone, user_handle=OTHER_USER)), factor, alone=alone)
+    with pytest.raises(KeyRefused):
+        prove(site, rewritten(answer(site, key, alone=alone, raw_id=b"another id")), factor, alone=alone)
 
 
 def test_a_missing_answer_is_told_from_a_wrong_one(site: Site, keys: Ceremonies) -> None:
@@ -399,7 +442,7 @@ def test_the_page_asks_for_each_key_by_its_transports(site: Site, keys: Ceremoni
         ({"aaguid": YUBIKEY, "transports": ("internal",)}, "YubiKey 5 Series with NFC"),
         ({}, "Security key"),
         ({"aaguid": b"\xff" * 16}, "Security key"),
-        ({"transports": ("internal", "hybrid")}, "This device"),
+        ({"transports": ("internal", "hybrid")}, "Chrome on Linux"),
         ({"transports": ()}, "Security key"),
     ],
     ids=str,

@@ -298,6 +298,17 @@ def test_an_index_that_is_missing_or_half_made_is_created(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_an_index_that_cannot_be_made_is_told_in_a_sentence(url: str) -> None:
+    migrate(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_sessions_ended_at"))
+    engine.dispose()
+    with pytest.raises(UnusableDatabase, match="can't be migrated: cannot execute DROP INDEX"):
+        migrate(f"{url}?options=-c%20default_transaction_read_only%3Don")
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_migration_that_finds_a_table_in_use_lets_others_go_on_and_comes_back(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from tests.conftest import Site
 from tests.people import Owner
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import LabelTaken, NotFound, NotFresh
+from webapp.domain.refusals import LabelTaken, LoginExpired, NotFound, NotFresh
 from webapp.models.accounts import Account
 from webapp.models.factors import Factor
 from webapp.models.sessions import Activity, Session
@@ -94,6 +94,22 @@ def test_an_invalid_name_is_refused(site: Site, user: User) -> None:
     with pytest.raises(LabelTaken):
         named.rename(user, key(site), 1, "green KEY", HERE)
     assert [factor.label for factor in named.of(user, key(site))] == ["Blue key", "Green key"]
+
+
+def test_two_keys_that_are_renamed_at_once_get_different_names(site: Site, user: User) -> None:
+    rename(site, user, 1)
+    with pytest.raises(LabelTaken):
+        rename(site, user, 2)
+
+
+@each_act
+def test_a_session_that_was_ended_meanwhile_changes_no_key(site: Site, user: User, act: Act) -> None:
+    with site.services.db.write() as tx:
+        site.services.sessions.end_others(tx, user.account.id, None)
+    before = kinds(site)
+    with pytest.raises(LoginExpired):
+        act(site, user)
+    assert kinds(site) == before
 
 
 def test_the_last_key_is_recognized_as_the_last(site: Site, user: User) -> None:

@@ -175,6 +175,14 @@ def test_a_text_that_is_too_late_is_not_sent_and_a_new_one_is(
         assert len(site.texts(number.e164)) - before == (waited < lasts)
 
 
+def test_a_text_from_while_the_clock_was_ahead_is_useful_no_longer_than_at_first(site: Site, tess: Owner) -> None:
+    site.clock.pass_(365 * DAY)
+    with site.services.db.write() as tx:
+        site.services.phone_numbers.warn(tx, account(site), "number-changed")
+    site.clock.pass_(-365 * DAY)
+    assert site.texts(PHONE)[0].lasts == 3 * DAY
+
+
 def test_a_number_whose_key_is_missing_is_replaced_and_meanwhile_no_page_fails(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()

@@ -26,11 +26,12 @@ from webapp.domain.refusals import (
     NotFresh,
     WrongLogin,
 )
-from webapp.models.accounts import Account, share_account
+from webapp.models.accounts import Account, locked_account, share_account
 from webapp.models.codes import Code, Link
 from webapp.models.factors import Factor
 from webapp.models.sessions import PendingLogin, Session
 from webapp.models.user import User
+from webapp.services.factor_resets import reset_factors
 from webapp.services.kept_acts import Act
 from webapp.services.login.login import LoggedIn, PendingToken
 from webapp.services.method import Method
@@ -548,3 +549,61 @@ def test_two_first_log_ins_at_once_to_an_invited_account_do_not_wait_for_each_ot
         opened = [done.result() for done in [pool.submit(act) for _ in range(2)]]
     assert all(isinstance(one, LoggedIn) for one in opened)
     assert site.services.accounts.named("ada").language == "en"
+
+
+def test_a_login_that_undoes_a_deletion_and_a_reset_of_the_factors_do_not_wait_for_each_other(
+    site: Site, ada: Owner
+) -> None:
+    """Each changes the account and the factor: both must lock the account first."""
+    services, both = site.services, Barrier(2)
+    change(site, update(Account).values(delete_at=site.clock.now() + 86400))
+    pending = log_in(site)
+    assert isinstance(pending, PendingToken)
+    claim, code = services.login.claim(pending.token), ada.next_code()
+
+    def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith(("DELETE FROM factors", "UPDATE accounts SET delete_at")):
+            with suppress(BrokenBarrierError):
+                both.wait(WAITS)
+
+    def prove() -> None:
+        with suppress(LoginExpired, CodeAlreadyUsed):
+            services.login.verify(claim, "authentication-app", {"code": code}, HERE)
+
+    def reset() -> None:
+        with services.db.write() as tx:
+            account = locked_account(tx, claim.account.id)
+            assert account is not None
+            reset_factors(tx, services.sessions, services.notices, account, "lost the phone")
+
+    event.listen(services.db.engine, "before_cursor_execute", meet)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(act) for act in (prove, reset)]:
+            done.result()
+
+
+def test_a_code_that_is_entered_while_another_is_sent_does_not_wait_for_it(site: Site) -> None:
+    """Both change the account and the code: both must change the account first."""
+    ada, both, services = Owner(site), Barrier(2), site.services
+    ada.sign_up(confirm_email=False)
+    user, addresses = user_of(site), site.services.email_addresses
+    addresses.send_code(user.account, "email:1", ada.email, HERE)
+    code = site.emailed_code(ada.email)
+    site.clock.pass_(60)
+
+    def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith(("UPDATE codes SET used_at", "UPDATE accounts SET unconfirmed_email")):
+            with suppress(BrokenBarrierError):
+                both.wait(WAITS)
+
+    def enter() -> None:
+        with suppress(CodeExpired, CodeAlreadyUsed):
+            addresses.confirm(user, "email:1", code, HERE)
+
+    def send() -> None:
+        addresses.send_code(user.account, "email:1", ada.email, HERE)
+
+    event.listen(services.db.engine, "before_cursor_execute", meet)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(act) for act in (enter, send)]:
+            done.result()

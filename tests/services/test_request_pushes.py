@@ -194,6 +194,17 @@ def test_a_subscription_that_cannot_be_deleted_is_sent_nothing_again(
     assert message(site)["state"] == "failed"
 
 
+def test_a_subscription_whose_key_is_missing_keeps_no_login_request_from_being_made(
+    site: Site, phone: Owner, service: FailingPushes
+) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(update(Factor).values(sealed="none.AAAA"))
+    waits(phone)
+    deliver(site)
+    assert not service.taken
+    assert count(site, "SELECT count(*) FROM login_requests") == 1
+
+
 def test_a_refused_push_does_not_delete_the_subscription(site: Site, phone: Owner, service: FailingPushes) -> None:
     service.trouble = Refused("HTTP 400")
     waits(phone)

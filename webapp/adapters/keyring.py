@@ -16,7 +16,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..domain.ports import Entropy
+from ..domain.ports import Entropy, KeyMissing
 
 NONCE_BYTES = 12  # NIST SP 800-38D section 5.2.1.1
 
@@ -41,7 +41,7 @@ class AesGcmKeyring:
             raw = base64.b64decode(text, validate=True)
             opened = self._sealing[name].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], bound_to.encode())
         except KeyError:
-            raise ValueError(f"the encryption key {name!r} is not among the settings") from None
+            raise KeyMissing(f"the encryption key {name!r} is not among the settings") from None
         except (InvalidTag, binascii.Error, ValueError):
             raise ValueError("a sealed value was altered or moved") from None
         return opened.decode()

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_priva
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ..domain.base64url import as_text
-from ..domain.ports import Clock, Gone, PushMessage, Refused, Unreachable
+from ..domain.ports import LONGEST_WAIT, Clock, Gone, PushMessage, Refused, Unreachable
 from ..settings import PushSettings
 from .deadline import Deadline
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SERVICE = "the push service"  # how every error begins
 SIGNED_FOR = 12 * 3600  # seconds; RFC 8292 section 2 allows 24 hours, and clocks differ
-LONGEST_WAIT = 24 * 3600  # seconds
 GONE = {404, 410}
 LATER = {408, 425, 429}  # and 5xx
 

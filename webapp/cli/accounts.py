@@ -33,17 +33,25 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
     password = click.prompt("Password", hide_input=True) if asks else sys.stdin.readline().rstrip("\n")
     address = normalize(email) if email else None
     number = services().phone_numbers.read(phone, "") if phone else None
+    known = was_deleted(username)
     account = services().sign_up.create_by_operator(name, username, password, address, confirmed=email_confirmed)
     if number is not None:
         services().phone_numbers.keep(account, number)
     click.echo(f"Created {account.username}.")
-    tell_if_deleted(account.username)
+    tell_if(known)
 
 
-def tell_if_deleted(username: str) -> None:
+def was_deleted(username: str | None) -> bool:
+    """Whether a deleted account had it. Asked before anything is changed, for the key of these names may be missing."""
+    if username is None:
+        return False  # one is made that no account had
     with services().db.read() as tx:
-        if services().usernames.was_deleted(tx, username):
-            click.echo("A deleted account had this username: sites that trusted it will trust this one.", err=True)
+        return services().usernames.was_deleted(tx, services().usernames.tidy(username))
+
+
+def tell_if(known: bool) -> None:
+    if known:
+        click.echo("A deleted account had this username: sites that trusted it will trust this one.", err=True)
 
 
 @accounts.command("invite")
@@ -54,10 +62,11 @@ def tell_if_deleted(username: str) -> None:
 @reports_refusals
 def invite(email: str, username: str | None, name: str | None) -> None:
     """Create an account, and mail its owner a link that sets the password. Again: mail another link."""
+    known = was_deleted(username)
     account = services().invitations.send(email, username, name)
     hours = services().settings.policy.invitation_seconds // HOUR
     click.echo(f"Invited {account.unconfirmed_email} as {account.username}. The link works for {hours} hours, once.")
-    tell_if_deleted(account.username)
+    tell_if(known)
 
 
 @accounts.command("list")
@@ -107,9 +116,10 @@ def show(username: str) -> None:
 def rename(username: str, new: str) -> None:
     """Change the username of an account at once, and notify its owner. The earlier one still logs in."""
     earlier = services().accounts.named(username).username
+    known = was_deleted(new)
     renamed = services().accounts.rename(username, new)
     click.echo(f"Renamed {earlier} to {renamed}. {earlier} still logs in.")
-    tell_if_deleted(renamed)
+    tell_if(known)
 
 
 @accounts.command("reset-second-factors")

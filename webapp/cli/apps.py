@@ -11,6 +11,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from ..domain import strict_json
 from ..domain.moments import machine
+from ..domain.ports import KeyMissing
 from ..models.registered_apps import (
     ALGORITHMS,
     GUARDED,
@@ -101,6 +102,8 @@ def show(client_id: str, as_json: bool, proxy: str | None, upstream: str, listen
     where = {"bind": site.bind, "main_url": site.main_url, "upstream": upstream, "listen": listen}
     try:
         click.echo(configuration(proxy, stored, services().core, **where), nl=False)
+    except KeyMissing:
+        raise
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

@@ -11,7 +11,9 @@ from flask import current_app
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ..bootstrap import Services
+from ..domain.ports import KeyMissing
 from ..domain.refusals import DatabaseUnavailable, NotFound, Refusal
+from ..environment import PREFIX
 from ..models.database import said
 from ..models.revisions import missing_file
 
@@ -24,7 +26,8 @@ def services() -> Services:
 
 
 def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a command: a refusal, and a database that cannot be used, ends it with one sentence and status 1."""
+    """Decorates a command: a refusal, a missing key, bytes that are no text, and a database that cannot be used end it
+    with one sentence and status 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -35,6 +38,10 @@ def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except DatabaseUnavailable as refusal:
             raise click.ClickException(_about_database(url) or f"The database refused: {said(refusal)}.") from None
+        except KeyMissing as error:
+            raise click.ClickException(f"{error}; put back what was in {PREFIX}ENCRYPTION_KEYS.") from None
+        except UnicodeEncodeError:  # how Python reads a byte that is not UTF-8 cannot be written (PEP 383)
+            raise click.ClickException("What was given isn't UTF-8.") from None
         except Refusal as refusal:
             unknown = type(refusal) is NotFound  # one that says what was not found has a sentence of its own
             sentence = "No account has that username." if unknown else current_app.extensions[SAY](refusal)

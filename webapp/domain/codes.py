@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from hashlib import sha256
 
@@ -10,6 +11,7 @@ from .refusals import CodeMalformed
 
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
 LOOK_ALIKES = str.maketrans("018\u0130", "OIBI")  # 0, 1 and 8 are not in the alphabet, so no code is ambiguous
+IN_MESSAGE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
 
 def draw_digits(entropy: Entropy, length: int = 6) -> str:
@@ -58,11 +60,18 @@ def is_base32(code: str, length: int = 16) -> bool:
 
 
 def read_digits(typed: str) -> str:
-    """The six digits that were typed, tidied. Raises `CodeMalformed`."""
+    """The six digits that were typed, tidied, or those of the message that was pasted whole. Raises `CodeMalformed`.
+
+    A message may repeat its code; one that has two has none.
+    """
     code = tidy_digits(typed)
-    if not is_digits(code):
+    if is_digits(code):
+        return code
+    is_message = any(c.isalpha() for c in typed)
+    found = {tidy_digits(digits) for digits in IN_MESSAGE.findall(typed)} if is_message else set()
+    if len(found) != 1:
         raise CodeMalformed()
-    return code
+    return found.pop()
 
 
 def read_base32(typed: str) -> str:

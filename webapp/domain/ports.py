@@ -48,12 +48,16 @@ class PasswordHasher(Protocol):
         """The mean of some hashes, which take less than a second. Raises `Busy`."""
 
 
+class KeyMissing(ValueError):
+    """What was sealed needs a key that is not among the settings. The text names it: the operator can put it back."""
+
+
 class Keyring(Protocol):
     def seal(self, plaintext: str, bound_to: str) -> str:
         """AES-256-GCM under the newest key, openable only with the same `bound_to`."""
 
     def open(self, sealed: str, bound_to: str) -> str:
-        """The plaintext. Raises `ValueError` when the key is missing, the text was altered or `bound_to` differs."""
+        """The plaintext. Raises `KeyMissing`, and `ValueError` when the text was altered or `bound_to` differs."""
 
     def mac(self, text: str, bound_to: str) -> str:
         """A keyed HMAC-SHA-256 of `text` under the newest key."""
@@ -111,6 +115,10 @@ class Refused(Undelivered):
 
 class Gone(Refused):
     """The push subscription no longer exists (RFC 8030 section 7.3)."""
+
+
+LONGEST_WAIT = 24 * 3600
+"""Seconds that a receiver may ask for."""
 
 
 class Unreachable(Undelivered):

@@ -44,6 +44,6 @@ def catalogue(parts: Parts) -> Methods:
             text_message.TextMessage(parts.phone_numbers, parts.can_text),
             authentication_app.AuthenticationApp(parts.core, parts.site_name),
             security_key.SecurityKey(parts.core, parts.attempts, parts.ceremonies),
-            login_requests.LoginRequestsMethod(parts.core, parts.login_requests, parts.push_hosts, parts.push_key),
+            login_requests.LoginRequestsMethod(parts.login_requests, parts.push_hosts, parts.push_key),
         )
     )

@@ -21,11 +21,9 @@ from ..domain.labels import unused_label
 from ..domain.language import Sentence, gettext, lazy, pgettext
 from ..domain.origin import Origin
 from ..domain.push import PushHosts, read_subscription
-from ..domain.request_refusals import NotApproved
 from ..models.accounts import Account
-from ..models.database import Transaction, changed_one_row
-from ..models.factors import MARK_USED, Factor
-from ..services.core import Core
+from ..models.database import Transaction
+from ..models.factors import Factor
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
 from ..services.method_kinds import Glance, OutOfBand, RequestStatus
@@ -88,7 +86,6 @@ class Notifications(Step):
 
 @dataclass(frozen=True)
 class LoginRequestsMethod(OutOfBand):
-    core: Core
     requests: LoginRequests
     push_hosts: PushHosts
     push_key: str | None
@@ -146,9 +143,7 @@ class LoginRequestsMethod(OutOfBand):
 
     def verify(self, tx: Transaction, challenge: Challenge, answers: Answers) -> None:
         """Raises `NotApproved`."""
-        phone = self.requests.use(tx, challenge.account, challenge.name)
-        if not changed_one_row(tx, MARK_USED, {"factor": phone, "now": self.core.clock.now()}):
-            raise NotApproved()  # the approving device was turned off meanwhile
+        self.requests.use(tx, challenge.account, challenge.name)
 
     def authenticators(self, account: Account, factors: Sequence[Factor]) -> list[Authenticator]:
         """Of several phones, each may be the one that has the number and the apps."""

@@ -19,7 +19,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from ..domain.base64url import as_bytes, as_text
-from ..domain.devices import is_phone
+from ..domain.devices import device, is_phone
 from ..domain.forecast import PHONE, Authenticator, Loss
 from ..domain.key_refusals import KeyChanged, KeyCloned, KeyRefused, KeyUnknown, KeyUnverified
 from ..domain.labels import tidy_label, unused_label
@@ -110,8 +110,8 @@ class Name(Step):
 
     def show(self, visit: Visit) -> dict[str, Any]:
         key, labels = visit.notes["key"], [f.label for f in visit.factors]
-        here = gettext("This device") if "internal" in key["transports"] else gettext("Security key")
-        return {"suggested": {"name": unused_label(_models().get(key["model"], here), labels)}}
+        kind = device(visit.origin.user_agent) if "internal" in key["transports"] else gettext("Security key")
+        return {"suggested": {"name": unused_label(_models().get(key["model"], kind), labels)}}
 
     def submit(self, visit: Visit, answers: Answers) -> None:
         """Raises `NameMalformed` or `LabelTaken`. `Enrollment.submit` raises `FactorExists` for a key in use."""

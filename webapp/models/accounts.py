@@ -152,8 +152,9 @@ def lock_for_change(tx: Transaction, account_id: int) -> Account:
 
 
 def lock_if_changed(tx: Transaction, account: Account) -> None:
-    """Must come before a log-in locks the account's row shared. One that undoes a deletion, stops a recovery or sets
-    the language changes the row, so it takes the lock alone: two that share it would wait for each other."""
+    """Must come before a log-in locks the account's row shared, or a factor. One that undoes a deletion, stops a
+    recovery or sets the language changes the row, so it takes the lock alone: two that share it would wait for each
+    other."""
     if account.delete_at is not None or account.recovery_at is not None or not account.language:
         lock_account(tx, account.id)
 

@@ -12,6 +12,8 @@ WAITING, APPROVED, USED = "waiting", "approved", "used"
 DENIED, CANCELLED, WITHDRAWN, WRONG, REPLACED = "denied", "cancelled", "withdrawn", "wrong", "replaced"
 EXPIRED = "expired"
 """Shown for a request that waited too long; not stored."""
+UNUSED = "unused"
+"""The same for one whose approval waited too long."""
 
 
 class LoginRequest(Table):

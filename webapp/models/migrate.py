@@ -59,6 +59,8 @@ def migrate(database_url: str) -> None:
         try:
             with writing(database_url) as connection:
                 command.upgrade(alembic_config(connection), "head")
+            if not database_url.startswith("sqlite"):
+                create_missing_indexes(database_url)
             break
         except (DBAPIError, sqlite3.OperationalError) as error:
             state = getattr(error.__cause__, "sqlstate", None)
@@ -68,8 +70,6 @@ def migrate(database_url: str) -> None:
                 where = sqlite_file(database_url) or "at NIGHTLATCH_DATABASE_URL"
                 raise UnusableDatabase(f"{where} can't be migrated: {said(error)}") from error
             sleep(wait)
-    if not database_url.startswith("sqlite"):
-        create_missing_indexes(database_url)
 
 
 def create_missing_indexes(database_url: str) -> None:

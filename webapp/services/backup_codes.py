@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from hmac import compare_digest
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from ..domain.codes import draw_base32, read_base32
 from ..domain.refusals import WrongBackupCode
@@ -41,9 +42,10 @@ class BackupCodes:
             raise WrongBackupCode()
         return successor
 
-    def keep(self, tx: Transaction, account_id: int, session_id: int, code: str) -> None:
-        """Keeps a new code sealed for the session that generated it, until it is saved (`kept`)."""
-        sealed = self.core.keyring.seal(code, new_backup_code_bound(account_id, session_id))
+    def keep(self, tx: Transaction, account_id: int, session_id: int, code: str, exchange: str = "") -> None:
+        """Keeps a new code sealed for the session that generated it, until it is saved (`kept`). `exchange` is what the
+        session was opened with (`exchange_of`)."""
+        sealed = self.core.keyring.seal(f"{code}:{exchange}", new_backup_code_bound(account_id, session_id))
         values = {"sealed_backup_code": sealed, "backup_code_at": self.core.clock.now()}
         tx.execute(update(Session).where(Session.id == session_id).values(values))
 
@@ -53,8 +55,15 @@ class BackupCodes:
         is_recent = self.core.is_within(session.backup_code_at or 0, self.core.policy.new_backup_code_seconds)
         if session.sealed_backup_code is None or not is_recent:
             return None
-        code = self.core.keyring.open(session.sealed_backup_code, new_backup_code_bound(account_id, session.id))
+        code, _ = self._opened(session)
         return code if _hash(account_id, code) == user.account.backup_code_hash else None
+
+    def unseen(self, tx: Transaction, account_id: int, exchange: str) -> Session | None:
+        """The session that this exchange opened, its row locked, if its token was never presented. It may be over."""
+        own = Session.account_id == account_id, Session.sealed_backup_code.is_not(None)
+        unseen = select(Session).where(*own, Session.seen_at < Session.started_at).with_for_update()
+        found = tx.objects.scalars(unseen).all()
+        return next((one for one in found if compare_digest(self._opened(one)[1], exchange)), None)
 
     def saved(self, user: User) -> None:
         """Deletes the kept code, when its owner pressed Got it."""
@@ -63,8 +72,20 @@ class BackupCodes:
                 kept = update(Session).where(Session.id == user.session.id)
                 tx.execute(kept.values(sealed_backup_code=None, backup_code_at=None))
 
+    def _opened(self, session: Session) -> tuple[str, str]:
+        """The kept code, and the exchange that the session was opened with, if any."""
+        assert session.sealed_backup_code is not None
+        bound = new_backup_code_bound(session.account_id, session.id)
+        code, _, exchange = self.core.keyring.open(session.sealed_backup_code, bound).partition(":")
+        return code, exchange
+
     def _values(self, account_id: int, code: str) -> dict[str, str | int]:
         return {"backup_code_hash": _hash(account_id, code), "backup_code_made_at": self.core.clock.now()}
+
+
+def exchange_of(account_id: int, typed: str, challenge: str) -> str:
+    """By what the use of a code at this challenge is known again. Raises `CodeMalformed`."""
+    return _hash(account_id, f"{read_base32(typed)} at {challenge}")
 
 
 def _hash(account_id: int, code: str) -> str:

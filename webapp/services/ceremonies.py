@@ -19,6 +19,8 @@ from .core import Core
 
 TIME_BYTES, NONCE_BYTES, HASH_BYTES = 4, 12, 16
 ES256, EDDSA, RS256 = -7, -8, -257  # RFC 9053, RFC 8812
+BYTES = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
+"""The members of a response that are verified; all are in base64url."""
 TRANSPORTS = ("usb", "nfc", "ble", "smart-card", "hybrid", "internal")
 T = TypeVar("T")
 
@@ -98,7 +100,7 @@ class Ceremonies:
         challenge = self._demand(answer, name)
         key = _parse_or_refuse(
             lambda: verify_registration_response(
-                credential=answer,
+                credential=_known(answer),
                 expected_challenge=challenge,
                 expected_rp_id=self.rp_id,
                 expected_origin=list(self.origins),
@@ -129,7 +131,7 @@ class Ceremonies:
         challenge = self._demand(answer, name)
         seen = _parse_or_refuse(
             lambda: verify_authentication_response(
-                credential=answer,
+                credential=_known(answer),
                 expected_challenge=challenge,
                 expected_rp_id=self.rp_id,
                 expected_origin=list(self.origins),
@@ -142,7 +144,7 @@ class Ceremonies:
             syncs=seen.credential_device_type == "multi_device",
             synced=seen.credential_backed_up,
             verified=seen.user_verified,
-            user=json.loads(answer)["response"].get("userHandle"),
+            user=_known(answer)["response"].get("userHandle"),
         )
 
     def _demand(self, answer: str, name: str) -> bytes:
@@ -169,6 +171,15 @@ def challenge_in(answer: str) -> bytes:
 def id_in(answer: str) -> bytes:
     """The credential id in the browser's answer, not verified. Raises `NoCredential` or `KeyRefused`."""
     return _parse_or_refuse(lambda: as_bytes(_parsed(answer)["id"]))
+
+
+def _known(answer: str) -> dict[str, Any]:
+    """The members that are verified. Ids and handles are bytes, which extensions write with padding too; a value that
+    is not known counts as none (section 5.1)."""
+    given = json.loads(answer)
+    ids = {name: as_text(as_bytes(given[name])) for name in ("id", "rawId")}
+    response = {name: as_text(as_bytes(given["response"][name])) for name in BYTES if given["response"].get(name)}
+    return {**ids, "type": given["type"], "response": response}
 
 
 def _client_data(answer: str) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Event
+from functools import partial
+from threading import Event, Lock, Thread
 from typing import Literal, cast
 
 import structlog
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, not_, select, update
 
 from ..domain.ports import (
+    LONGEST_WAIT,
     Email,
     Gone,
     LogOut,
@@ -36,6 +38,8 @@ from .outbox import EMAIL, LOG_OUT, NOWHERE, PUSH, TEXT, Outbox
 State = Literal["owed", "sent", "failed"]
 
 CHANNELS = (EMAIL, TEXT, PUSH, LOG_OUT, NOWHERE)
+PEERS = (EMAIL, NOWHERE), (TEXT,), (PUSH,), (LOG_OUT,)
+"""The channels by who takes their messages."""
 COMPLAINT_MAXIMUM = 200  # characters, the width of its column
 
 log = structlog.get_logger()
@@ -86,55 +90,72 @@ class Delivery:
         columns, now = (Message.channel, func.count(), func.min(Message.made_at)), self.core.clock.now()
         with self.core.db.read() as tx:
             rows = tx.execute(select(*columns).where(Message.state == OWED).group_by(Message.channel))
-            return found | {channel: (count, now - oldest) for channel, count, oldest in rows}
+            return found | {channel: (count, max(0, now - oldest)) for channel, count, oldest in rows}
 
     def deliver_due(self, stop: Event | None = None) -> int:
         """Delivers what is due and returns how many were sent; a failure does not stop the other messages.
 
         Raises `DatabaseUnavailable`, and after delivery what `prepare` raised.
         """
-        sent = 0
         try:
-            do_each(self.prepare, lambda prepare: prepare(), lambda prepare: prepare.__qualname__)
+            self._prepare()
         finally:  # what is owed already goes out all the same
-            while not (stop and stop.is_set()) and (message := self._claim()):
-                sent += self._deliver(message)
+            sent = self._deliver_all(CHANNELS, stop)
         return sent
 
     def work(self, stop: Event, every: float = 0.5) -> None:
-        """Delivers until `stop` is set, every `every` seconds. Errors are logged and do not end it."""
-        is_failing = False
-        while not stop.is_set():
-            try:
-                self.deliver_due(stop)
-            except Exception as error:  # the worker must go on: without it, codes do not arrive
-                if not is_failing:  # logged once, not at every round
-                    log.error("outbox_in_trouble", error=reason(error), at=_place_of(error))
-                is_failing = True
-            else:
-                if is_failing:
-                    log.info("outbox_recovered")
-                is_failing = False
-            stop.wait(every)
+        """Delivers until `stop` is set, every `every` seconds. Errors are logged and do not end it.
 
-    def _claim(self) -> Message | None:
-        """Claims one due message for this worker; None when nothing is due."""
+        Each peer has a thread of its own, so that one that stalls keeps only its own messages waiting.
+        """
+        rounds = [self._prepare, *(partial(self._deliver_all, channels, stop) for channels in PEERS)]
+        trouble = Trouble()
+        threads = [
+            Thread(target=_repeat, args=(act, number, trouble, stop, every), daemon=True)
+            for number, act in enumerate(rounds)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _prepare(self) -> None:
+        do_each(self.prepare, lambda prepare: prepare(), lambda prepare: prepare.__qualname__)
+
+    def _deliver_all(self, channels: Sequence[str], stop: Event | None) -> int:
+        sent = 0
+        while not (stop and stop.is_set()) and (message := self._claim(channels)):
+            sent += self._deliver(message)
+        return sent
+
+    def _claim(self, channels: Sequence[str]) -> Message | None:
+        """Claims one due message of the channels for this worker; None when nothing is due."""
         while True:
             now = self.core.clock.now()
             # new messages first: a mail server that stalls on a few must not delay the others
             # and so must an app's server, which people do not wait for
             first = Message.channel == LOG_OUT, Message.attempts, Message.due_at, Message.id
-            due = select(Message.id).where(*_due(now)).order_by(*first).limit(1)
+            due = select(Message.id).where(*self._due(channels, now)).order_by(*first).limit(1)
             with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
             if candidate is None:
                 return None
-            still_due = update(Message).where(Message.id == candidate, *_due(now))
+            still_due = update(Message).where(Message.id == candidate, *self._due(channels, now))
             until = now + self.core.policy.worker_claims_for
             with self.core.db.write() as tx:
                 # counted before sending, so that a message that crashes its worker is not sent again for ever
                 if changed_one_row(tx, still_due.values(attempts=Message.attempts + 1, claimed_until=until)):
                     return tx.objects.get_one(Message, candidate)
+
+    def _due(self, channels: Sequence[str], now: int) -> tuple[ColumnElement[bool], ...]:
+        """A message is due from the start, whatever the clock of the machine said that added it, and waits only for as
+        long as one can be put off or claimed: longer ones were so while the clock was wrong."""
+        latest = now + self.core.policy.clock_ahead
+        until = Message.claimed_until
+        is_put_off = Message.attempts > 0, Message.due_at.between(now + 1, latest + LONGEST_WAIT)
+        waits = and_(*is_put_off, Message.made_at <= latest)
+        claimed = and_(until.is_not(None), until.between(now + 1, latest + self.core.policy.worker_claims_for))
+        return Message.state == OWED, Message.channel.in_(channels), not_(waits), not_(claimed)
 
     def _deliver(self, message: Message) -> bool:
         if message.channel == NOWHERE:
@@ -189,7 +210,7 @@ class Delivery:
             ended = {"state": SENT, "sealed": sealed, "claimed_until": None, "ended_at": now}
             tx.execute(owed.values(**ended, complaint=None))
         MESSAGES.labels(message.channel, SENT).inc()
-        MESSAGE_DELAY.labels(message.channel).observe(now - message.made_at)
+        MESSAGE_DELAY.labels(message.channel).observe(max(0, now - message.made_at))
         log.info("message_sent", **_facts(message, SENT))
 
     def received(self, uid: str) -> None:
@@ -236,18 +257,38 @@ class Delivery:
             tx.execute(update(Message).where(*claimed).values(**values))
 
 
+class Trouble:
+    """Of several threads: logged once, until none of them has any."""
+
+    def __init__(self) -> None:
+        self._numbers, self._lock = set[int](), Lock()
+
+    def begins(self, number: int, error: Exception) -> None:
+        with self._lock:
+            if not self._numbers:
+                log.error("outbox_in_trouble", error=reason(error), at=_place_of(error))
+            self._numbers.add(number)
+
+    def ends(self, number: int) -> None:
+        with self._lock:
+            if self._numbers == {number}:
+                log.info("outbox_recovered")
+            self._numbers.discard(number)
+
+
+def _repeat(act: Callable[[], object], number: int, trouble: Trouble, stop: Event, every: float) -> None:
+    while not stop.is_set():
+        try:
+            act()
+        except Exception as error:  # the worker must go on: without it, codes do not arrive
+            trouble.begins(number, error)
+        else:
+            trouble.ends(number)
+        stop.wait(every)
+
+
 def _facts(message: Message, state: str) -> dict[str, str | int]:
     return {"message": message.id, "template": message.template, "state": state, "attempts": message.attempts}
-
-
-def _due(now: int) -> tuple[ColumnElement[bool], ...]:
-    free = or_(Message.claimed_until.is_(None), Message.claimed_until <= now)
-    return (
-        Message.state == OWED,
-        Message.channel.in_(CHANNELS),
-        Message.due_at <= now,
-        free,
-    )
 
 
 def _place_of(error: BaseException) -> str:

@@ -66,9 +66,13 @@ class EmailAddresses:
         address = normalize(typed)
         key = key_of(address)
         with self.core.db.write() as tx:
-            code_id, code = self.codes.draw(tx, account.id, challenge, address, self._terms)
             is_own = account.email is not None and key_of(account.email) == key
             is_sent = is_own or self._claimants(tx, account, address) < self.core.policy.email_claimants
+            if is_sent:  # the account before the code, as when a code is entered
+                unconfirmed = Account.id == account.id, Account.email.is_(None)
+                claim = {"unconfirmed_email": address, "claimed_at": self.core.clock.now()}
+                tx.execute(update(Account).where(*unconfirmed).values(claim))
+            code_id, code = self.codes.draw(tx, account.id, challenge, address, self._terms)
             self.attempts.count_within(
                 tx,
                 *self._senders(account, origin),
@@ -85,13 +89,10 @@ class EmailAddresses:
             else:
                 message_id = self._post_code(tx, address, account, code)
             self.codes.sent_with(tx, code_id, message_id)
-            if is_sent:
-                unconfirmed = Account.id == account.id, Account.email.is_(None)
-                claim = {"unconfirmed_email": address, "claimed_at": self.core.clock.now()}
-                tx.execute(update(Account).where(*unconfirmed).values(claim))
 
     def send_unless_sent(self, account: Account, challenge: str, typed: str, origin: Origin) -> None:
-        """As `send_code`, but keeps the code that was just sent to this address: a form sent twice is one act."""
+        """As `send_code`, for an address that was entered: who went back and entered the same has a code already. Only
+        for the same address can it be too soon."""
         with suppress(TooSoon):
             self.send_code(account, challenge, typed, origin)
 

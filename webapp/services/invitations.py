@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -14,9 +15,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.codes import draw_token
+from ..domain.labels import tidy_name
 from ..domain.names import key_of
 from ..domain.origin import Origin
-from ..domain.refusals import AddressTaken, LinkInvalid
+from ..domain.refusals import AddressTaken, LinkInvalid, Refusal
 from ..models.accounts import Account, lock_for_change
 from ..models.codes import Link
 from ..models.database import Transaction
@@ -30,7 +32,7 @@ from .password_attempts import PasswordAttempts
 from .password_changes import confirm_by_link
 from .passwords import Passwords
 from .sessions import Sessions
-from .sign_up import SignUp
+from .sign_up import SignUp, refusals_of
 from .usernames import Usernames
 
 PURPOSE = "invite"
@@ -79,6 +81,15 @@ class Invitations:
                 hours=lasts // HOUR,
             )
         return account
+
+    def problems(self, typed: str, username: str | None, name: str | None) -> list[Refusal]:
+        """What is malformed of the fields that are not empty, so that all is said at once. Reads and writes nothing."""
+        checks: list[tuple[str | None, Callable[[], object]]] = [
+            (typed, lambda: normalize(typed)),
+            (username, lambda: self.usernames.tidy(username or "")),
+            (name, lambda: tidy_name(name or "", self.core.policy.name_maximum)),
+        ]
+        return refusals_of(check for given, check in checks if given)
 
     def accept(self, opened: OpenLink, new: str, origin: Origin) -> None:
         """Sets the password, confirms the address and consumes the link.

@@ -20,6 +20,8 @@ class Act:
     path: str
     """The page whose form it is, with its query string."""
     form: list[tuple[str, str]]
+    trusted: bool = True
+    """False for a form with an expired CSRF token: it may only be shown again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class KeptActs:
         """Stores the act in place of an earlier one. Returns a key for this browser only, so that a thief of the
         session's token cannot have their act done by the owner's step-up."""
         key, session_id = draw_token(self.core.entropy), user.session.id
-        text = json.dumps([key, act.path, act.form])
+        text = json.dumps([key, act.path, act.form, act.trusted])
         sealed = self.core.keyring.seal(text, act_bound(session_id))
         values = {"session_id": session_id, "at": self.core.clock.now(), "sealed": sealed}
         with self.core.db.write() as tx:
@@ -46,11 +48,12 @@ class KeptActs:
             row = tx.execute(select(KeptAct.id, KeptAct.at, KeptAct.sealed).where(own)).one_or_none()
             if row is None or not changed_one_row(tx, delete(KeptAct).where(KeptAct.id == row.id)):
                 return None
-        kept_key, kept_path, form = json.loads(self.core.keyring.open(row.sealed, act_bound(user.session.id)))
+        kept = json.loads(self.core.keyring.open(row.sealed, act_bound(user.session.id)))
+        kept_key, kept_path, form, trusted = [*kept, True][:4]  # the version before kept trusted forms only
         is_recent = self.core.is_within(row.at, self.core.policy.fresh)
         if not is_recent or kept_path != path or not compare_digest(kept_key, key):
             return None
-        return Act(kept_path, [(name, value) for name, value in form])
+        return Act(kept_path, [(name, value) for name, value in form], trusted)
 
 
 def act_bound(session_id: int) -> str:

@@ -43,6 +43,12 @@ class OneTimeCodes:
             code = self._newest(tx, account_id, challenge)
         return code if code is not None and self.core.clock.now() - code.made_at < terms.lasts else None
 
+    def demand_attempts(self, account_id: int, challenge: str, terms: Terms) -> None:
+        """Raises `TooManyAttempts` as `draw` does, for what must be counted before that."""
+        newest = self.newest(account_id, challenge, terms)
+        if newest is not None:
+            self._demand_attempts(newest, terms)
+
     def was_used(self, account_id: int, challenge: str, typed: str, terms: Terms) -> bool:
         """True when this is the newest code of the challenge, and was used."""
         code = self.newest(account_id, challenge, terms)
@@ -59,8 +65,7 @@ class OneTimeCodes:
         if before is not None and before.used_at is None and now - before.made_at < terms.lasts:
             if before.target == target and now - before.made_at < terms.resend_after:
                 raise TooSoon(before.made_at + terms.resend_after - now)
-            if before.attempts >= terms.attempts:
-                raise TooManyAttempts(before.made_at + terms.lasts - now)
+            self._demand_attempts(before, terms)
             attempts = before.attempts
         live = _of(challenge), Code.account_id == account_id, Code.voided_at.is_(None)
         tx.execute(update(Code).where(*live).values(voided_at=now))
@@ -149,6 +154,11 @@ class OneTimeCodes:
         unused = update(Code).where(Code.id == code.id, Code.used_at.is_(None), Code.voided_at.is_(None))
         if not changed_one_row(tx, unused.values(used_at=self.core.clock.now())):
             raise CodeAlreadyUsed()
+
+    def _demand_attempts(self, newest: Code, terms: Terms) -> None:
+        """Another code inherits the attempts of an unused one."""
+        if newest.used_at is None and newest.attempts >= terms.attempts:
+            raise TooManyAttempts(newest.made_at + terms.lasts - self.core.clock.now())
 
     def _newest(self, tx: Transaction, account_id: int, challenge: str) -> Code | None:
         own = Code.account_id == account_id, _of(challenge), Code.voided_at.is_(None)

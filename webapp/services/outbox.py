@@ -115,10 +115,11 @@ class Outbox:
         if message.sealed is None:
             raise ValueError("the content of this message is no longer kept")
         content = json.loads(self.core.keyring.open(message.sealed, bound_to=message_bound(message.uid)))
+        # not longer than at first, which it would of a clock that was ahead
+        lasts = content.get("until", 0) - max(self.core.clock.now(), message.made_at)
         if message.channel == TEXT:
-            return TextMessage(message.uid, content["to"], content["text"], content["until"] - self.core.clock.now())
+            return TextMessage(message.uid, content["to"], content["text"], lasts)
         if message.channel == PUSH:
-            lasts = content["until"] - self.core.clock.now()
             what = message.template, content["subscription"], content["text"]
             return PushMessage(message.uid, *what, lasts, content["factor"])
         if message.channel == LOG_OUT:

@@ -126,16 +126,17 @@ class PhoneNumbers:
         recipient: Recipient = "own" if to.e164 == self._own(account) else "new"
         if recipient == "new" and account.email is None:
             raise EmailRequired()
+        self.codes.demand_attempts(account.id, challenge, self._terms)  # before the text is counted
         self._send(account, challenge, origin, to, recipient)
 
     def send_unless_sent(self, account: Account, challenge: str, origin: Origin, number: PhoneNumber) -> None:
-        """As `send_code`, but keeps the code that was just sent to this number: a form sent twice is one act."""
-        code = self.codes.newest(account.id, challenge, self._terms)
+        """As `send_code`, for a number that was entered: who went back and entered the same has a code already."""
+        sent = self.codes.newest(account.id, challenge, self._terms)
         try:
             self.send_code(account, challenge, origin, number)
         except TooSoon:
-            if code is None or code.used_at is not None or self._target(code).e164 != number.e164:
-                raise  # that code was for another purpose, or is void
+            if sent is None or sent.used_at is not None or sent.target != self.caps.key(number.e164):
+                raise
 
     def _send(self, account: Account, challenge: str, origin: Origin, to: PhoneNumber, recipient: Recipient) -> None:
         self.caps.count_text(account.id, challenge, to, origin, recipient)

@@ -93,14 +93,18 @@ class Sessions:
     def open(
         self, tx: Transaction, account_id: int, origin: Origin, *, persistent: bool, proofs: Sequence[str]
     ) -> SessionToken:
-        """Opens a session for a user who has just proved all that the account requires: `proofs`, as in the table."""
+        """Opens a session for a user who has just proved all that the account requires: `proofs`, as in the table.
+
+        One that a backup code opens was last seen before it began, until its token is presented for the first time.
+        """
         now, second_factor = self.core.clock.now(), any(proof != PASSWORD_PROOF for proof in proofs)
+        unseen = self.core.policy.session_seen_every + self.core.policy.clock_ahead  # so that `see` writes at once
         token = draw_token(self.core.entropy)
         values = {
             "token_hash": hash_of(token),
             "account_id": account_id,
             "started_at": now,
-            "seen_at": now,
+            "seen_at": now - unseen if BACKUP_CODE_PROOF in proofs else now,
             "persistent": persistent,
             "password_at": now,
             "second_factor_at": now if second_factor else None,
@@ -173,6 +177,7 @@ class Sessions:
         """
         now = self.core.clock.now()
         lock_account(tx, account_id)
+        close_open(tx, account_id, WITHDRAWN, now)  # before pending logins, as a denial does
         for table in ENDS_WITH_THE_OTHERS:
             live = and_(table.account_id == account_id, table.ended_at.is_(None))
             others = live if but is None or table is not Session else and_(live, Session.id != but)
@@ -181,7 +186,6 @@ class Sessions:
         end_given(tx, now, AppAuthorization.account_id == account_id, outlives)
         of_others = Draft.account_id == account_id, Draft.session_id != (but or 0)
         tx.execute(delete(Draft).where(*of_others))
-        close_open(tx, account_id, WITHDRAWN, now)
         unused = and_(Link.account_id == account_id, Link.purpose == "reset", Link.used_at.is_(None))
         tx.execute(update(Link).where(unused).values(used_at=now))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..domain.account_refusals import SignUpClosed, TooManySignUps, UsernameTaken
@@ -69,7 +69,7 @@ class SignUp:
                 (username, lambda: self.usernames.demand_free(tx, self.usernames.tidy(username))),
                 (password, lambda: self.passwords.demand_good(password, name, username)),
             ]
-            return [refusal for typed, check in checks if typed and (refusal := _refusal_of(check)) is not None]
+            return refusals_of(check for typed, check in checks if typed)
 
     def _of_network(self, origin: Origin) -> Bucket:
         rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
@@ -112,9 +112,12 @@ class SignUp:
         )
 
 
-def _refusal_of(check: Callable[[], object]) -> Refusal | None:
-    try:
-        check()
-    except Refusal as refusal:
-        return refusal
-    return None
+def refusals_of(checks: Iterable[Callable[[], object]]) -> list[Refusal]:
+    """What the checks refuse, in their order."""
+    refusals: list[Refusal] = []
+    for check in checks:
+        try:
+            check()
+        except Refusal as refusal:
+            refusals.append(refusal)
+    return refusals

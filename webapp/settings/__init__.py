@@ -14,11 +14,30 @@ from .. import keys
 from ..environment import SettingsError as SettingsError
 from ..environment import Variables
 from ..policy import Policy
-from .delivery import MAIL_EXAMPLE, mail_server, private_addresses, push_settings, sms_countries, text_gateway, traces
+from .delivery import (
+    MAIL_EXAMPLE,
+    mail_server,
+    private_addresses,
+    push_settings,
+    sender_of_mail,
+    sms_countries,
+    text_gateway,
+    traces,
+)
 from .delivery import MailServer as MailServer
 from .delivery import PushSettings as PushSettings
 from .delivery import TextGateway as TextGateway
-from .hosts import LABEL, is_bind, is_local, is_server_url, server_name, support_contact, url_scheme, without_port
+from .hosts import (
+    LABEL,
+    is_bind,
+    is_database_url,
+    is_local,
+    is_redis_url,
+    server_name,
+    support_contact,
+    url_scheme,
+    without_port,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INSTANCE = ROOT / "instance"
@@ -62,6 +81,7 @@ class Settings:
     workers: int
     log_level: str
     metrics_token: str | None = field(repr=False)
+    worker_metrics: Path | None
     tracing: bool  # OTEL_EXPORTER_OTLP_ENDPOINT
     serving: bool
     policy: Policy  # POLICY_*
@@ -120,12 +140,7 @@ class Settings:
         scheme = url_scheme(variables, host)
         if not serving and is_local(host):
             variables.add_defaults(keys.development_keys(instance))
-        mail_from = variables.text(
-            "MAIL_FROM",
-            f"no-reply@{without_port(host)}",
-            lambda sender: sender.count("@") == 1 and sender.isprintable() and " " not in sender,
-            "must be an address such as no-reply@example.org",
-        )
+        mail_from = sender_of_mail(variables, without_port(host))
         places_file = variables.secret(
             "GEOIP_FILE",
             _is_places_file,
@@ -145,15 +160,16 @@ class Settings:
             ),
             database_url=variables.secret(
                 "DATABASE_URL",
-                lambda url: is_server_url(url, "sqlite:///", "postgresql+psycopg://"),
-                "must begin with sqlite:/// or postgresql+psycopg://,"
+                is_database_url,
+                "must begin with sqlite:/// and name a file, or with postgresql+psycopg://,"
                 f" such as postgresql+psycopg://nightlatch@db.example.org/nightlatch; {ENCODED}",
             )
             or f"sqlite:///{instance / 'nightlatch.sqlite3'}",
             redis_url=variables.secret(
                 "REDIS_URL",
-                lambda url: is_server_url(url, "redis://", "rediss://", "unix://"),
-                f"must begin with redis:// or rediss://, such as redis://127.0.0.1:6379; {ENCODED}",
+                is_redis_url,
+                f"must begin with redis:// or rediss://, such as redis://127.0.0.1:6379; {ENCODED}, and what follows"
+                " its ? are options of the client, such as db=1",
             ),
             secret_key=keys.secret_key(variables),
             secret_key_fallbacks=keys.secret_key_fallbacks(variables),
@@ -176,7 +192,13 @@ class Settings:
             ),
             workers=variables.number("WORKERS", 2, 1, 64),
             log_level=variables.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
-            metrics_token=variables.get("METRICS_TOKEN"),
+            metrics_token=variables.secret(
+                "METRICS_TOKEN",
+                lambda token: token.isascii() and token.isprintable(),  # it is sent in a header
+                "must be ASCII characters,"
+                " such as `python3 -c 'import secrets; print(secrets.token_urlsafe())'` prints",
+            ),
+            worker_metrics=Path(counts) if (counts := variables.get("WORKER_METRICS")) else None,
             tracing=traces(environ),
             serving=serving,
             policy=Policy.from_environment(environ),

@@ -18,6 +18,8 @@ from ..environment import PREFIX, SettingsError, Variables, mistake
 from .hosts import NAME, is_host, is_loopback
 
 MAIL_EXAMPLE = "such as smtp://user:password@mail.example.org:587?starttls=1"
+SENDER_OF_MAIL = re.compile(r"(?!.*=\?)([!#-'*+/-9=?A-Z^-~-]+\.)*[!#-'*+/-9=?A-Z^-~-]+@[\w-]+(\.[\w-]+)*")
+"""Atoms before the @ (RFC 5322 section 3.2.3) without an encoded word, which mail libraries would decode."""
 MAIL_PORTS = {"implicit": 465, "starttls": 587, "none": 25}  # RFC 8314, RFC 6409, RFC 5321
 
 GATEWAY_NEEDS = ("VONAGE_API_KEY", "VONAGE_API_SECRET", "SMS_FROM")
@@ -82,6 +84,21 @@ def mail_server(variables: Variables) -> MailServer | None:
     if user and tls == "none" and not is_loopback(parts.hostname):
         raise mistake("MAIL_URL", f"would send its password unencrypted; add ?starttls=1, {MAIL_EXAMPLE}")
     return MailServer(parts.hostname, port or MAIL_PORTS[tls], user, password, tls)
+
+
+def sender_of_mail(variables: Variables, host: str) -> str:
+    """The address that mail comes from, with its domain in ASCII (IDNA). Raises `SettingsError`."""
+    rule = "must be an address such as no-reply@example.org"
+    sender = variables.text("MAIL_FROM", f"no-reply@{host}", SENDER_OF_MAIL.fullmatch, rule)
+    user, _, domain = sender.partition("@")
+    if domain.isascii():
+        return sender
+    import idna  # few sites need it
+
+    try:
+        return f"{user}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        raise mistake("MAIL_FROM", f"{rule}, not {sender!r}") from None
 
 
 def text_gateway(variables: Variables) -> TextGateway | None:

@@ -6,17 +6,28 @@ Each group and scope is a field of its own, because no field may be sent twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wtforms import BooleanField, Field, HiddenField, RadioField, SelectChoice, StringField, TextAreaField
+from flask import request
+from wtforms import (
+    BooleanField,
+    Field,
+    HiddenField,
+    RadioField,
+    SelectChoice,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
 from wtforms.validators import InputRequired
 
 from ..domain import strict_json
 from ..domain.app_refusals import KeysMalformed, MaxAgeMalformed, RuleMalformed
 from ..domain.language import lazy, lazy_pgettext
 from ..domain.path_rules import parse_rule
+from ..domain.refusals import Refusal
 from ..models.registered_apps import (
     ALGORITHMS,
     GUARDED,
@@ -66,6 +77,36 @@ def rules_by_line(_form: Form, field: Field) -> None:
             field.errors.append(words.say(refusal))
 
 
+def read_by(read: Callable[[str], object]) -> Callable[[Form, Field], None]:
+    """A validator: tells what `read` refuses."""
+
+    def validate(_form: Form, field: Field) -> None:
+        try:
+            read(field.data or "")
+        except Refusal as refusal:
+            raise ValidationError(words.say(refusal)) from None
+
+    return validate
+
+
+def seconds(typed: str) -> int | None:
+    """Raises `MaxAgeMalformed`."""
+    typed = typed.strip()
+    if not typed:
+        return None
+    if not (typed.isascii() and typed.isdigit()) or len(typed) > 9:
+        raise MaxAgeMalformed()
+    return int(typed)
+
+
+def keys(typed: str) -> Any:
+    """Raises `KeysMalformed`."""
+    try:
+        return strict_json.read(typed) if typed.strip() else None
+    except ValueError:
+        raise KeysMalformed() from None
+
+
 class NewAppForm(Form):
     """What is asked when an app is added; `groups` are its further fields."""
 
@@ -89,37 +130,37 @@ class AppForm(Form):
         lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
     )
     host = StringField(lazy("Host"))
+    proof = RadioField(lazy("Proof"), ONE, choices=PROOFS)
+    max_age = StringField(lazy("Maximum age of the proof in seconds"), [read_by(seconds)])
+    device_allowed = BooleanField(lazy("Allow devices without a browser"))
+    rules = TextAreaField(lazy("Rules by path"), [rules_by_line])
+    authorization_allowed = BooleanField(lazy("Allow temporary passwords and app tokens"))
+    subject_type = RadioField(lazy("How the app knows people"), ONE, choices=SUBJECTS)
+    trusted = BooleanField(lazy("Don't ask people for consent"))
     redirect_uris = TextAreaField(lazy("Redirect addresses"))
     post_logout_redirect_uris = TextAreaField(lazy("Addresses after logging out"))
     backchannel_logout_uri = StringField(lazy("Back-channel logout address"))
     private_addresses = TextAreaField(lazy("Private networks"))
-    proof = RadioField(lazy("Proof"), ONE, choices=PROOFS)
-    max_age = StringField(lazy("Maximum age of the proof in seconds"))
-    subject_type = RadioField(lazy("How the app knows people"), ONE, choices=SUBJECTS)
-    trusted = BooleanField(lazy("Don't ask people for consent"))
-    device_allowed = BooleanField(lazy("Allow devices without a browser"))
-    authorization_allowed = BooleanField(lazy("Allow temporary passwords and app tokens"))
-    rules = TextAreaField(lazy("Rules by path"), [rules_by_line])
+    origins = TextAreaField(lazy("Web origins"))
+    resources = TextAreaField(lazy("Resource servers"))
     pkce_demanded = BooleanField(lazy("Require PKCE"))
     dpop_demanded = BooleanField(lazy("Require DPoP"))
-    jwks = TextAreaField(lazy("Public keys of the app"))
-    jwks_uri = StringField(lazy("Address of the public keys"))
     signing_algorithm = RadioField(
         lazy("Signing algorithm"), ONE, choices=[SelectChoice(name, name) for name in ALGORITHMS]
     )
-    origins = TextAreaField(lazy("Web origins"))
-    resources = TextAreaField(lazy("Resource servers"))
+    jwks = TextAreaField(lazy("Public keys of the app"), [read_by(keys)])
+    jwks_uri = StringField(lazy("Address of the public keys"))
 
 
 def new_app_form(groups: Iterable[str]) -> NewAppForm:
-    form: NewAppForm = type("NewAppForm", (NewAppForm,), _checkboxes(GROUP, groups))()
+    form: NewAppForm = type("NewAppForm", (NewAppForm,), _checkboxes(GROUP, _with_sent(groups)))()
     return form
 
 
 def app_form(kind: str, options: AppOptions, groups: Iterable[str]) -> AppForm:
     """The form of a stored app, filled in. `groups` are all that there are."""
     scopes = SCOPES[1:] if "scopes" in OF_KIND[kind] else ()
-    checkboxes = _checkboxes(GROUP, groups) | _checkboxes(SCOPE, scopes)
+    checkboxes = _checkboxes(GROUP, _with_sent(groups)) | _checkboxes(SCOPE, scopes)
     filled: dict[str, Any] = {name: "\n".join(getattr(options, name)) for name in LINES}
     filled |= {name: value for name in _single() if (value := getattr(options, name)) is not None}
     filled |= {f"{GROUP}{name}": True for name in options.groups} | {f"{SCOPE}{name}": True for name in options.scopes}
@@ -143,13 +184,14 @@ def new_options(form: NewAppForm) -> AppOptions:
 
 
 def options_in(form: AppForm, stored: AppOptions) -> AppOptions:
-    """`stored`, with what was typed. Raises `MaxAgeMalformed` and `KeysMalformed`."""
+    """`stored`, with what was typed, but for a field that cannot be read."""
     typed: dict[str, Any] = {name: _lines(form[name]) for name in LINES if name in form}
-    typed |= {name: form[name].data for name in _single() if name in form}
+    typed |= {name: form[name].data for name in _single() if name in form and name != "max_age"}
     typed |= {name: (form[name].data or "").strip() or None for name in ADDRESSES if name in form}
-    typed["max_age"] = _seconds(str(form.max_age.data or "").strip())
-    if "jwks" in form:
-        typed["jwks"] = _keys(form.jwks.data or "")
+    if not form.max_age.errors:
+        typed["max_age"] = seconds(form.max_age.data or "")
+    if "jwks" in form and not form.jwks.errors:
+        typed["jwks"] = keys(form.jwks.data or "")
     if checkboxes_of(form, SCOPE):
         typed["scopes"] = ("openid", *_checked(form, SCOPE))
     return replace(stored, **typed, groups=_checked(form, GROUP))
@@ -165,6 +207,13 @@ def _single() -> tuple[str, ...]:
     return "name", "proof", "max_age", "subject_type", "signing_algorithm", *ADDRESSES, *FLAGS
 
 
+def _with_sent(groups: Iterable[str]) -> Iterable[str]:
+    """The groups, and those that were checked but are gone: the service refuses them. An app without a group is open to
+    everyone."""
+    sent = [name.removeprefix(GROUP) for name in request.form if name.startswith(GROUP)]
+    return dict.fromkeys([*groups, *sent])
+
+
 def _checkboxes(prefix: str, names: Iterable[str]) -> dict[str, BooleanField]:
     return {f"{prefix}{name}": BooleanField(name) for name in names}
 
@@ -175,18 +224,3 @@ def _checked(form: Form, prefix: str) -> tuple[str, ...]:
 
 def _lines(field: Field) -> tuple[str, ...]:
     return tuple((field.data or "").splitlines())
-
-
-def _seconds(typed: str) -> int | None:
-    if not typed:
-        return None
-    if not (typed.isascii() and typed.isdigit()) or len(typed) > 9:
-        raise MaxAgeMalformed()
-    return int(typed)
-
-
-def _keys(typed: str) -> Any:
-    try:
-        return strict_json.read(typed) if typed.strip() else None
-    except ValueError:
-        raise KeysMalformed() from None

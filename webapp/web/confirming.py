@@ -11,7 +11,7 @@ from ..domain.channels import Sent
 from ..domain.language import gettext as _
 from ..domain.refusals import Refusal
 from . import current, layouts, render, words
-from .forms import ConfirmationCodeForm, Form
+from .forms import ConfirmationCodeForm
 
 
 def email_code(challenge: str, sent: Sent, **where: Any) -> Any:
@@ -56,10 +56,11 @@ def _code(
     ends."""
     form = ConfirmationCodeForm()
     try:
-        if "resend" in request.form and Form().submitted():
-            send_again()
-            return render.go(layouts.page_url(page))
-        if form.submitted():
+        if "resend" in request.form:
+            if form.trusted():
+                send_again()
+                return render.go(layouts.page_url(page))
+        elif form.submitted():
             confirm(form.code.data)
             render.changed(receipt)
             return render.go(after)

@@ -24,10 +24,10 @@ def token() -> str:
     return found
 
 
-def is_valid(text: str) -> bool:
-    """True for a masked token of this browser that has not expired."""
+def is_valid(text: str, lasts: int | None = None) -> bool:
+    """True for a masked token of this browser that has not expired: after `lasts` seconds, or WTF_CSRF_TIME_LIMIT."""
     try:
-        validate_csrf(_unmasked(text))
+        validate_csrf(_unmasked(text), time_limit=lasts)
     except (ValidationError, ValueError):
         return False
     return True

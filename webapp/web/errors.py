@@ -9,7 +9,9 @@ from flask import Flask, current_app, g, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from ..domain.language import ENGLISH, Sentence, gettext, lazy, speak
+from ..domain.ports import KeyMissing
 from ..domain.refusals import DatabaseUnavailable, NotFresh, Refusal
+from ..policy import MINUTE
 from . import current, guarded_hosts, guarded_page, guards, layouts, render, waiting_requests, words
 
 log = structlog.get_logger()
@@ -42,6 +44,7 @@ PAGES: dict[int, tuple[Sentence, Sentence]] = {
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(KeyMissing, _key_missing)
     app.register_error_handler(Exception, _bug)
 
 
@@ -67,6 +70,14 @@ def _refusal(refusal: Refusal) -> Any:
     response = page(refusal.status, words.say(refusal))
     if refusal.wait is not None:
         response.headers["Retry-After"] = str(refusal.wait)
+    return response
+
+
+def _key_missing(error: KeyMissing) -> Any:
+    """Nothing is lost: it can be opened again once the operator has put the key back."""
+    log.error("key_missing", error=str(error), rule=str(request.url_rule))
+    response = page(503)
+    response.headers["Retry-After"] = str(MINUTE)
     return response
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -12,6 +14,17 @@ from prometheus_client.registry import Collector
 
 from ..domain.refusals import DatabaseUnavailable
 from ..services.delivery import Delivery
+
+
+class CountsCollector(Collector):
+    """Adds up what the processes that have these folders have counted."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+
+    def collect(self) -> Iterable[Any]:
+        files = [str(file) for folder in self._folders for file in folder.glob("*.db")]
+        return MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call, no-any-return]  # it has types in part
 
 
 class OutboxCollector(Collector):
@@ -37,14 +50,18 @@ class OutboxCollector(Collector):
         yield oldest
 
 
-def text(delivery: Delivery) -> bytes:
-    """The metrics in the text format of Prometheus. process_* are of the one process that answers."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+def text(delivery: Delivery, of_worker: Path | None) -> bytes:
+    """The metrics in the text format of Prometheus. process_* are of the one process that answers.
+
+    `of_worker` is the folder of a worker that this server did not start.
+    """
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is None:
         state = CollectorRegistry()
         state.register(OutboxCollector(delivery))
         return generate_latest(REGISTRY) + generate_latest(state)
     shared = CollectorRegistry()
-    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # the library has types in part
+    shared.register(CountsCollector(Path(folder), *([of_worker] if of_worker else [])))
     ProcessCollector(registry=shared)
     shared.register(OutboxCollector(delivery))
     return generate_latest(shared)

@@ -77,7 +77,7 @@ def too_large() -> Response | None:
     answer = _view_marked(TOO_LARGE)
     if answer is None or current.user_or_none() is None:
         return None
-    for _ in range(DRAINED):
+    for _chunk in range(DRAINED):
         if not request.environ["wsgi.input"].read(DRAINED_AT_ONCE):
             break
     response: Response = answer()
@@ -107,8 +107,8 @@ def same_site() -> None:
     """
     if request.method in SAFE or _is_machine():
         return
-    if g.get("kept_act", False):
-        g.csrf_valid = True
+    if "kept_act" in g:  # its CSRF token was checked before it was kept
+        g.csrf_valid = g.kept_act.trusted
         return
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
@@ -134,11 +134,13 @@ def phone_layout(page: str | None) -> Response | None:
 
 
 def log_in_first() -> Response:
-    """What `login_required` answers without a session: a redirect to the log-in page, with this page as `next`.
+    """What `login_required` answers without a session: a redirect to the log-in page, with this page as `next`, unless
+    it only takes forms.
 
     A browser whose session has ended is told so, once.
     """
-    target = current.path() if request.method in SAFE else None
+    rule = request.url_rule
+    target = current.path() if rule is not None and rule.methods is not None and "GET" in rule.methods else None
     response = render.go(layouts.page_url("entrance.log_in", next=target), whole=True)
     if cookies.session_token() is not None:
         render.warning(_("You've been logged out."))
@@ -191,12 +193,19 @@ def step_up(path: str | None = None, method: str | None = None) -> Response:
     user = current.user()
     path = path or current.path()
     if request.method not in SAFE and path == current.path():
-        if not g.get("csrf_valid", False):
+        if not _is_from_a_page_of_this_browser():
             abort(400)
         kept_acts.keep(user, path)
     proved = current.services().sessions.password_is_fresh(user)
     page = "step_up.verify" if proved and user.factors else "step_up.password"
     return render.go(layouts.page_url(page, method=method, next=path))
+
+
+def _is_from_a_page_of_this_browser() -> bool:
+    """True for a form whose CSRF token is valid, or was before it expired."""
+    if g.csrf_valid or "kept_act" in g:
+        return True
+    return csrf.is_valid(request.form["csrf_token"], current.services().settings.policy.kept_session_total)
 
 
 def local_path(text: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """A form that was submitted when the session was not fresh: kept for its page, and submitted once after step-up.
 
 Cancel, another page, or a step-up for another page drops it: a proof must never carry out anything but what the user
-has just asked for.
+has just asked for. A form with an expired CSRF token is shown again with what was typed, and not carried out.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ STAYS_WITH = frozenset({"site.delivery", "site.language", "site.cookie_notice"})
 
 
 def keep(user: User, path: str) -> None:
-    """Keeps the form of this request, without its CSRF token."""
+    """Keeps the form of this request, without its CSRF token, but with whether that is valid."""
     form = [(name, value) for name, value in request.form.items() if name != "csrf_token"]
-    session[KEY] = current.services().kept_acts.keep(user, Act(path, form))
+    session[KEY] = current.services().kept_acts.keep(user, Act(path, form, g.csrf_valid))
 
 
 def drop_elsewhere(page: str | None) -> None:
     """Before each request: drops the kept form, unless the page belongs to step-up."""
     if page is None or page in STAYS_WITH or page in layouts.STAYS or page.startswith("step_up."):
         return
-    if KEY in session and not g.get("kept_act", False):
+    if KEY in session and "kept_act" not in g:
         del session[KEY]
 
 
@@ -52,7 +52,7 @@ def do(act: Act, token: SessionToken | None) -> Response:
     )
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # as documented
     with app.request_context(builder.get_environ()):
-        g.kept_act = True  # its CSRF token was checked before it was kept
+        g.kept_act = act
         session.pop(KEY, None)
         if token is not None:
             current.use_new_token(token.token)

@@ -130,7 +130,7 @@ def url() -> str:
 
 def url_for_phone(page: str | None) -> str | None:
     """The URL of `page`, this one, at the mobile host, for a phone that has not chosen the desktop site; else None."""
-    if request.method != "GET" or page is None or page in STAYS or current() != DESKTOP:
+    if request.method not in ("GET", "HEAD") or page is None or page in STAYS or current() != DESKTOP:
         return None
     if cookies.get(cookies.SITE_CHOICE) == DESKTOP or not is_phone():
         return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
 from flask import request
+from werkzeug.datastructures import Authorization
 
 from ..domain.refusals import WrongLogin
 from . import current
@@ -36,6 +38,8 @@ def credentials() -> Credentials:
         raise WrongLogin()
     given = request.authorization
     if given is None:
+        given = _in_latin_1(header)
+    if given is None:
         raise WrongLogin()
     name, password, token = given.get("username") or "", given.get("password") or "", given.token or ""
     if given.type == "bearer" and APP_TOKEN.fullmatch(token):
@@ -44,3 +48,16 @@ def credentials() -> Credentials:
     if given.type != "basic" or not password or "\0" in name + password:
         raise WrongLogin()
     return Credentials(name, password)
+
+
+def _in_latin_1(header: str) -> Authorization | None:
+    """Of a Basic header whose credentials are not UTF-8, which is all that Werkzeug reads: older apps know Latin-1
+    only (RFC 7617 section 2 leaves it to them)."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = b64decode(encoded.strip(), validate=True).decode("latin-1")
+    except ValueError:
+        return None
+    return Authorization.from_header(f"{scheme} {b64encode(text.encode()).decode()}")

@@ -13,6 +13,7 @@ from . import cookies, current, languages, layouts, render
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
 """In the form session after a log-in with a password: the home page may then offer a passkey."""
 
+LONGEST_NAME = 320  # characters, of an email address; browsers drop a cookie of more than 4096 bytes
 PREFILLED = "username"
 """In the form session: the username that the next login page shows, after a reset or too many wrong codes."""
 
@@ -49,8 +50,8 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
 
 
 def prefill(username: str) -> None:
-    """Fills the username in on the next login page of this browser."""
-    session[PREFILLED] = username
+    """Fills the username or email in on the next login page of this browser."""
+    session[PREFILLED] = username[:LONGEST_NAME]
 
 
 def logged_out(sentence: str, next_path: str | None = None) -> Response:

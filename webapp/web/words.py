@@ -5,7 +5,7 @@ A test fails for a refusal without a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from markupsafe import Markup
@@ -241,3 +241,13 @@ def place(refusal: r.Refusal, form: Any) -> None:
         field.errors = [*field.errors, sentence]
     else:
         form.form_errors.append(sentence)
+
+
+def place_others(problems: Callable[[], Iterable[r.Refusal]], form: Any) -> None:
+    """When a field of the form is wrong, says of its other fields too what is wrong with them, so that all is said at
+    once. `problems` is asked only then."""
+    if not form.errors or form.form_errors:
+        return
+    for problem in problems():
+        if problem.field in form and not form[problem.field].errors:
+            place(problem, form)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from ...domain.labels import tidy_label
 from ...domain.origin import Origin
 from ...domain.refusals import NotFound
-from ...models.accounts import lock_for_change
+from ...models.accounts import lock_account, lock_for_change
 from ...models.database import changed_one_row
 from ...models.factors import Factor
 from ...models.user import User
@@ -39,12 +39,19 @@ class NamedFactors:
         raise NotFound()
 
     def rename(self, user: User, method: Several, factor_id: int, typed: str, origin: Origin) -> str:
-        """The new name. Raises `NotFound`, `NotFresh`, `NameMalformed` or `LabelTaken`."""
+        """The new name. Raises `NotFound`, `NotFresh`, `LoginExpired`, `NameMalformed` or `LabelTaken`."""
         self.sessions.demand_fresh(user)
         factor = self.one(user, method, factor_id)
-        others = [f.label for f in self.of(user, method) if f.id != factor_id]
-        label = tidy_label(typed, others, self.core.policy.name_maximum)
+        others = select(Factor.label).where(
+            Factor.account_id == user.account.id,
+            Factor.method == method.slug,
+            Factor.id != factor_id,
+            Factor.turned_off_at.is_(None),
+        )
         with self.core.db.write() as tx:
+            lock_account(tx, user.account.id)
+            self.sessions.demand_open(tx, user.session)
+            label = tidy_label(typed, tx.scalars(others).all(), self.core.policy.name_maximum)
             if not changed_one_row(tx, update(Factor).where(*_mine(user, factor)).values(label=label)):
                 raise NotFound()
             if label != factor.label:

@@ -14,13 +14,13 @@ from ...domain.codes import read_base32, read_digits
 from ...domain.key_refusals import KeyCloned
 from ...domain.origin import Origin
 from ...domain.refusals import CodeMalformed, CodeRefusal, NotFound, Refusal, TooSoon
-from ...models.accounts import Account, lock_account
+from ...models.accounts import Account, lock_if_changed
 from ...models.database import Transaction
 from ...models.factors import Factor
 from ...models.sessions import BACKUP_CODE_PROOF
 from ..attempt_rules import FactorFailures, SlidingWindows, Total
 from ..attempts import UNGUESSABLE, Attempts, Bucket, single_use
-from ..backup_codes import BackupCodes
+from ..backup_codes import BackupCodes, exchange_of
 from ..core import Core
 from ..method import Answers, Challenge, Method
 from ..method_kinds import Glance, Methods, OutOfBand
@@ -147,7 +147,7 @@ class ProofFlow(ABC, Generic[C, Result]):
             self.attempts.spend(*challenge, failures, *further)
         try:
             with self.core.db.write() as tx:
-                _lock(tx, claim)
+                lock_if_changed(tx, claim.account)  # before the factor, as a reset of the factors does
                 choice.method.verify(tx, choice.challenge, answers)
                 if failures is not None:
                     self._was_right(tx, failures)
@@ -169,13 +169,14 @@ class ProofFlow(ABC, Generic[C, Result]):
         self.attempts.count(failures)
         try:
             with self.core.db.write() as tx:
-                _lock(tx, claim)
+                lock_if_changed(tx, claim.account)
                 successor = self.backup_codes.exchange(tx, claim.account.id, typed)
                 self._was_right(tx, failures)
                 result = self._complete(tx, claim, BACKUP_CODE_PROOF, origin, **options)
                 session_id = self._session_of(result)
                 self.sessions.end_others(tx, claim.account.id, session_id)
-                self.backup_codes.keep(tx, claim.account.id, session_id, successor)
+                exchange = exchange_of(claim.account.id, typed, claim.name)
+                self.backup_codes.keep(tx, claim.account.id, session_id, successor, exchange)
                 self.notices.tell(tx, claim.account, "backup-code-used", origin)
                 return result
         except CodeRefusal as refusal:
@@ -246,12 +247,6 @@ class ProofFlow(ABC, Generic[C, Result]):
         if isinstance(refusal, KeyCloned):
             with self.core.db.write() as tx:
                 self.notices.tell(tx, claim.account, "factor-copied", origin, name=refusal.name)
-
-
-def _lock(tx: Transaction, claim: Claim) -> None:
-    """A log-in that may stop a recovery locks the account first, as the reset itself does."""
-    if claim.account.recovery_at is not None:
-        lock_account(tx, claim.account.id)
 
 
 def single_use_of(method: Method, answers: Answers) -> list[Bucket]:

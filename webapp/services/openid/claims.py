@@ -14,7 +14,7 @@ from ...models.database import Transaction
 from ...models.registered_apps import RegisteredApp
 from ...models.sessions import Activity
 from ..core import Core
-from ..phone_numbers import phone_bound
+from ..phone_numbers import unsealed
 from .clients import Clients
 
 SCOPE_OF = {
@@ -86,8 +86,7 @@ class Claims:
             }
         if scope == "email" and account.email is not None:
             return {"email": account.email, "email_verified": True}
-        if scope == "phone" and account.phone_number is not None:
-            number = self.core.keyring.open(account.phone_number, phone_bound(account.id))
+        if scope == "phone" and (number := unsealed(self.core.keyring, account.id, account.phone_number)):
             return {"phone_number": number, "phone_number_verified": True}
         if scope == "groups":
             return {"groups": self.clients.groups(tx, app.id, account.id)}

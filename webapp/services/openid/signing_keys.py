@@ -131,7 +131,9 @@ class SigningKeys:
         `published` was read before, because a transaction that writes cannot wait for the first keys to be made.
         """
         now = self.core.clock.now()
-        present = next(key for key in published.keys if key.algorithm == algorithm and key.signs(now))
+        known = [key for key in published.keys if key.algorithm == algorithm]
+        # the oldest one, when all are from the future: they were made while the clock was ahead
+        present = next((key for key in known if key.signs(now)), known[-1])
         signer = self.kept.signers.get(present.kid)
         if signer is None:
             private = self.core.keyring.open(present.sealed, signing_key_bound(present.kid))
@@ -171,7 +173,8 @@ class SigningKeys:
             if lately and not at_once:
                 raise RotatedLately(max(row.signs_from for row in lately))
             if at_once:
-                tx.execute(delete(SigningKey).where(SigningKey.signs_from > now))
+                waits = SigningKey.signs_from > now, SigningKey.generation > 1  # the first one waited for nothing
+                tx.execute(delete(SigningKey).where(*waits))
                 latest = [self._latest(tx, algorithm) for algorithm in ALGORITHMS]
             starts = now if at_once else now + self._ahead
             for row, key in zip(latest, made.values(), strict=True):

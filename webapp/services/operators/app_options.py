@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ from ...domain.app_refusals import (
 from ...domain.codes import hash_of
 from ...domain.labels import tidy_name
 from ...domain.path_rules import parse_rule, rule_text
+from ...domain.refusals import Refusal
 from ...models.registered_apps import ALGORITHMS, GUARDED, PAIRWISE, PASSWORD, PUBLIC, SCOPES, WEB, RegisteredApp
 from ...policy import Policy
 
@@ -92,36 +93,59 @@ OF_KIND: Mapping[str, frozenset[str]] = {
 def tidied(kind: str, options: AppOptions, policy: Policy, ours: tuple[str, ...]) -> AppOptions:
     """The options as they are stored. `ours` are the host names of this site.
 
-    Raises the refusals of `domain.app_addresses` and `parse_rule`, `NameMalformed`, `NotForKind`, `HostMissing`,
-    `RedirectAddressMissing`, `MaxAgeMalformed`, `KeysMalformed` and `KeysTwice`.
+    Raises `NotForKind`, and the first of what `read` finds.
     """
     for option in fields(AppOptions):
         if option.name not in OF_KIND[kind] and getattr(options, option.name) != getattr(DEFAULTS, option.name):
             raise NotForKind(option.name)
+    tidy, problems = read(kind, options, policy, ours)
+    if problems:
+        raise problems[0]
+    return tidy
+
+
+def read(kind: str, options: AppOptions, policy: Policy, ours: tuple[str, ...]) -> tuple[AppOptions, list[Refusal]]:
+    """The options, tidied, and what is wrong with them: refusals of `domain.app_addresses` and `parse_rule`,
+    `NameMalformed`, `HostMissing`, `RedirectAddressMissing`, `MaxAgeMalformed`, `KeysMalformed` and `KeysTwice`.
+
+    An option that is refused is as it was given.
+    """
+    tidy: dict[str, Any] = {}
+    problems: list[Refusal] = []
+    for name, tidy_option in _tidying(kind, options, policy, ours).items():
+        try:
+            tidy[name] = tidy_option()
+        except Refusal as refusal:
+            problems.append(refusal)
+    whole = replace(options, **tidy)
+    return whole, [*problems, *_incomplete(kind, whole, policy)]
+
+
+def _tidying(kind: str, options: AppOptions, policy: Policy, ours: tuple[str, ...]) -> dict[str, Callable[[], object]]:
+    """What tidies each option that is not stored as it is given."""
     private = kind == PUBLIC
-    tidy = replace(
-        options,
-        name=tidy_name(options.name, policy.name_maximum),
-        groups=tuple(sorted(set(options.groups))),
-        redirect_uris=_each(options.redirect_uris, lambda text: redirect_address(text, private_schemes=private)),
-        post_logout_redirect_uris=_each(
+    return {
+        "name": lambda: tidy_name(options.name, policy.name_maximum),
+        "groups": lambda: tuple(sorted(set(options.groups))),
+        "redirect_uris": lambda: _each(
+            options.redirect_uris, lambda text: redirect_address(text, private_schemes=private)
+        ),
+        "post_logout_redirect_uris": lambda: _each(
             options.post_logout_redirect_uris,
             lambda text: redirect_address(text, private_schemes=private, refused=LogoutAddressRefused),
         ),
-        backchannel_logout_uri=_unless_empty(
+        "backchannel_logout_uri": lambda: _unless_empty(
             options.backchannel_logout_uri, lambda text: server_address(text, BackchannelAddressRefused)
         ),
-        private_addresses=_each(options.private_addresses, network),
-        scopes=tuple(scope for scope in SCOPES if scope in {"openid", *options.scopes}),
-        sector=_unless_empty(options.sector, sector) or "",
-        jwks_uri=_unless_empty(options.jwks_uri, lambda text: server_address(text, KeysAddressRefused)),
-        origins=_each(options.origins, web_origin),
-        resources=_each(options.resources, resource),
-        host=_unless_empty(options.host, lambda text: guarded_host(text, ours)),
-        rules=_rules(options.rules),
-    )
-    _demand_complete(kind, tidy, policy)
-    return tidy
+        "private_addresses": lambda: _each(options.private_addresses, network),
+        "scopes": lambda: tuple(scope for scope in SCOPES if scope in {"openid", *options.scopes}),
+        "sector": lambda: _unless_empty(options.sector, sector) or "",
+        "jwks_uri": lambda: _unless_empty(options.jwks_uri, lambda text: server_address(text, KeysAddressRefused)),
+        "origins": lambda: _each(options.origins, web_origin),
+        "resources": lambda: _each(options.resources, resource),
+        "host": lambda: _unless_empty(options.host, lambda text: guarded_host(text, ours)),
+        "rules": lambda: _rules(options.rules),
+    }
 
 
 def first_sector(options: AppOptions, client_id: str) -> str:
@@ -156,17 +180,17 @@ def fingerprint(options: AppOptions) -> str:
     return hash_of(json.dumps(asdict(options), sort_keys=True))
 
 
-def _demand_complete(kind: str, options: AppOptions, policy: Policy) -> None:
+def _incomplete(kind: str, options: AppOptions, policy: Policy) -> Iterator[Refusal]:
     if kind == GUARDED and options.host is None:
-        raise HostMissing()
+        yield HostMissing()
     if kind != GUARDED and not options.redirect_uris and not options.device_allowed:
-        raise RedirectAddressMissing()
+        yield RedirectAddressMissing()
     if options.max_age is not None and not 0 <= options.max_age <= policy.kept_session_total:
-        raise MaxAgeMalformed()
+        yield MaxAgeMalformed()
     if options.jwks is not None and options.jwks_uri is not None:
-        raise KeysTwice()
+        yield KeysTwice()
     if options.jwks is not None and not _are_public_keys(options.jwks):
-        raise KeysMalformed()
+        yield KeysMalformed()
 
 
 def _are_public_keys(jwks: Any) -> bool:

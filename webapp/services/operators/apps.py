@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ...domain.app_refusals import AppGroupUnknown, HostTaken, LastSecret, NoSecrets, SecretsLimited, UnknownApp
 from ...domain.codes import draw_token, hash_of
-from ...domain.refusals import NotFound, PageTooOld
+from ...domain.refusals import NotFound, PageTooOld, Refusal
 from ...models import batches
 from ...models.app_logins import AppAuthorization, AppConnection
 from ...models.database import Transaction
@@ -21,7 +21,7 @@ from ...models.registered_apps import GUARDED, WEB, AppGroup, AppSecret, Registe
 from ..core import Core
 from ..openid.back_channel import BackChannel
 from .acts import COMMAND_LINE, Act, Actor, Acts
-from .app_options import AppOptions, columns_of, fingerprint, first_sector, options_of, tidied
+from .app_options import AppOptions, columns_of, fingerprint, first_sector, options_of, read, tidied
 from .shut_out import end_all_shut_out
 
 CLIENT_ID_BYTES = 16
@@ -100,6 +100,10 @@ class RegisteredApps:
         except IntegrityError:
             raise HostTaken() from None
         return MadeApp(app, secret)
+
+    def problems(self, kind: str, options: AppOptions) -> list[Refusal]:
+        """All that `app_options.read` finds wrong with the options."""
+        return read(kind, options, self.core.policy, self.ours)[1]
 
     def change(
         self, client_id: str, options: AppOptions, actor: Actor = COMMAND_LINE, *, as_read: str | None = None

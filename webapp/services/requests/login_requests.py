@@ -15,12 +15,13 @@ from ...domain.codes import draw_token, hash_of
 from ...domain.origin import Origin
 from ...domain.request_refusals import NotApproved, TooManyRequests
 from ...models.accounts import Account
-from ...models.database import Transaction
+from ...models.database import Transaction, changed_one_row
 from ...models.factors import Factor
 from ...models.login_requests import (
     APPROVED,
     EXPIRED,
     REPLACED,
+    UNUSED,
     USED,
     WAITING,
     WITHDRAWN,
@@ -37,7 +38,7 @@ from .request_pushes import RequestPushes
 DIGITS = 6
 LOGGED_IN = ("logged-in", "logged-in-alone")
 GLANCE = (
-    select(LoginRequest.state, LoginRequest.made_at)
+    select(LoginRequest.state, LoginRequest.made_at, LoginRequest.ended_at)
     .join(PendingLogin, LoginRequest.challenge == literal(PENDING_CHALLENGE).concat(cast(PendingLogin.id, String)))
     .where(PendingLogin.token_hash == bindparam("token_hash"))
     .order_by(LoginRequest.id.desc())
@@ -82,7 +83,7 @@ class LoginRequests:
             row = tx.objects.scalars(select(LoginRequest).where(*own).order_by(LoginRequest.id.desc()).limit(1)).first()
         if row is None:
             return None
-        state = self.state_of(row.state, row.made_at)
+        state = self._state_there(row.state, row.made_at, row.ended_at)
         until = row.made_at + self.core.policy.request_seconds
         return RequestStatus(state, self.numbers(row)[0], row.made_at, until, state in (WAITING, APPROVED))
 
@@ -90,22 +91,27 @@ class LoginRequests:
         """The newest request of a pending login, also of one that has ended, in one statement."""
         with self.core.db.read() as tx:
             row = tx.execute(GLANCE, {"token_hash": hash_of(pending_token)}).first()
-        return Glance(self.state_of(row[0], row[1]), row[1]) if row is not None else None
+        return Glance(self._state_there(*row), row.made_at) if row is not None else None
 
-    def use(self, tx: Transaction, account: Account, challenge: str) -> int:
-        """Consumes the approval and returns the `Factor.id` of the approving device. Raises `NotApproved`."""
+    def use(self, tx: Transaction, account: Account, challenge: str) -> None:
+        """Consumes the approval, and records the time of the proof at the approving device.
+
+        The device is locked before the request, as by what turns it off. Raises `NotApproved`, also when that was done
+        meanwhile.
+        """
+        now = self.core.clock.now()
         approved = (
             LoginRequest.account_id == account.id,
             LoginRequest.challenge == challenge,
             LoginRequest.state == APPROVED,
-            LoginRequest.ended_at > self.core.clock.now() - self.core.policy.request_seconds,
+            self.core.within(LoginRequest.ended_at, self.core.policy.request_seconds),
         )
-        used = update(LoginRequest).where(*approved).values(state=USED).returning(LoginRequest.factor_id)
-        phone = tx.execute(used).scalar_one_or_none()
-        if phone is None:
+        phone = Factor.id == select(LoginRequest.factor_id).where(*approved).scalar_subquery()
+        proved = update(Factor).where(phone, Factor.turned_off_at.is_(None)).values(logged_in_at=now)
+        used = update(LoginRequest).where(*approved).values(state=USED)
+        if not (changed_one_row(tx, proved) and changed_one_row(tx, used)):
             raise NotApproved()
         self.attempts.clear(tx, _bucket(account.id))  # the owner has proved a factor, so the limit starts anew
-        return phone
 
     def withdraw(self, tx: Transaction, account_id: int, challenge: str) -> None:
         """Ends the requests of this challenge, because it was answered by another method or cancelled."""
@@ -115,6 +121,11 @@ class LoginRequests:
         """The present state: a request that has waited too long, or is of the future, is expired."""
         is_recent = self.core.is_within(made_at, self.core.policy.request_seconds)
         return EXPIRED if state == WAITING and not is_recent else state
+
+    def _state_there(self, state: str, made_at: int, ended_at: int | None) -> str:
+        """The state for the browser that waits, which must use an approval in time too."""
+        is_unused = state == APPROVED and not self.core.is_within(ended_at or 0, self.core.policy.request_seconds)
+        return UNUSED if is_unused else self.state_of(state, made_at)
 
     def numbers(self, row: LoginRequest) -> list[str]:
         """The number on the waiting screen first, then those it showed before a rotation of keys."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from ...domain.devices import device
 from ...domain.language import gettext, spoken
-from ...domain.ports import Places, PushMessage
+from ...domain.ports import KeyMissing, Places, PushMessage
 from ...models.accounts import Account
 from ...models.database import Transaction
 from ...models.factors import Factor, factor_bound
@@ -66,8 +67,10 @@ class RequestPushes:
                 self._owe(tx, account, phone, kind, text, self.core.policy.text_warning_seconds)
 
     def _owe(self, tx: Transaction, account: Account, phone: Factor, topic: str, text: str, lasts: int) -> None:
-        """Adds the push to the outbox, if the device has a subscription."""
-        subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
+        """Adds the push to the outbox, if the device has a subscription that can be opened."""
+        subscription = ""
+        with suppress(KeyMissing):  # a push is only a hint
+            subscription = self.core.keyring.open(phone.sealed, factor_bound(account.id, phone.method))
         if subscription:
             self.outbox.post_push(
                 tx,

@@ -8,14 +8,14 @@ from flask import Blueprint, g, request
 from flask.wrappers import Response
 
 from ...domain.language import gettext as _
-from ...domain.refusals import ChallengeExhausted, Refusal
+from ...domain.refusals import ChallengeExhausted, LoginExpired, Refusal
 from ...metrics import LOGINS
 from ...models.login_requests import DENIED
 from ...services.login.login import Login, LoginClaim
 from ...services.login.session_opening import LoggedIn
 from ...services.method_kinds import Glance
 from .. import app_flow, cookies, current, guards, layouts, render, themes, words
-from ..forms import RememberFields
+from ..forms import BackupCodeForm, RememberFields
 from ..login_response import logged_in, prefill
 from ..proof_pages import ProofPages
 
@@ -68,6 +68,18 @@ class LoginProof(ProofPages):
     def was_denied(self) -> bool:
         seen = self.glance()
         return seen is not None and seen.state == DENIED
+
+    def backup_code(self) -> Any:
+        """Answers a right code again whose first answer was lost."""
+        try:
+            return super().backup_code()
+        except LoginExpired:
+            if not BackupCodeForm().trusted():
+                raise
+            typed = request.form.get("code", "")
+            return self.done_with_backup_code(
+                self.flow.repeat_backup_code(cookies.login_token(), typed, current.origin())
+            )
 
     def after_backup_code(self) -> Response:
         return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))

@@ -112,8 +112,8 @@ def _submit(visit: Visit, step: Step, form: Form) -> Any:
         return None
     else:
         response = _next_page(visit, step, act, hindrance)
-    if visit.proved is not None and visit.browser_token is not None:
-        cookies.put_device(response, visit.browser_token, earlier)
+        if visit.browser_token is not None:
+            cookies.put_device(response, visit.browser_token, earlier)
     return render.logged_in_as(response, visit.token) if visit.token else response
 
 

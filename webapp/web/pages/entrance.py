@@ -42,8 +42,9 @@ bp = Blueprint("entrance", __name__)
 @bp.route("/log-in", methods=["GET", "POST"])
 def log_in() -> Any:
     form = LogInForm(next=request.args.get("next", ""), username=session.pop(PREFILLED, None))
-    place = app_flow.lead_on(form.next.data)
-    app_flow.keep_request(form.next.data if place else None)
+    next_path = guards.local_path(form.next.data)
+    place = app_flow.lead_on(next_path)
+    app_flow.keep_request(next_path if place else None)
     if "credential" in request.form:
         try:
             if form.trusted():
@@ -57,7 +58,7 @@ def log_in() -> Any:
                     form.username.data,
                     form.password.data,
                     persistent=form.keep.data,
-                    next_path=guards.local_path(form.next.data) or "",
+                    next_path=next_path or "",
                     origin=current.origin(),
                     known_browser=cookies.known_browser(),
                     remembered=cookies.remembered_tokens(),
@@ -66,8 +67,8 @@ def log_in() -> Any:
             return after_password(result)
         except Refusal as refusal:
             words.place(refusal, form)
-    elif request.method == "GET" and current.user_or_none() is not None:
-        return render.go(guards.local_path(request.args.get("next")) or layouts.page_url("home.home"))
+    elif request.method in guards.SAFE and current.user_or_none() is not None:
+        return render.go(next_path or layouts.page_url("home.home"))
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
     passkey = PasskeyForm(next=request.args.get("next", "")) if current.services().passkeys.are_offered else None
     link = LoginLinkForm(username=form.username.data) if isinstance(form.refusal, OFFER_LINK) else None
@@ -102,7 +103,7 @@ def log_out() -> Any:
     if user is not None and Form().submitted():
         current.services().active_access.end_own(user, current.origin())
     elif user is not None:
-        return render.go(layouts.page_url("home.home"), whole=True)
+        return render.go_on(layouts.page_url("home.home"), untrusted(), whole=True)
     languages.speak_to_browser()
     return logged_out(_("You've been logged out."))
 
@@ -111,7 +112,7 @@ def log_out() -> Any:
 def sign_up() -> Any:
     services = current.services()
     if not services.settings.sign_up_open:
-        closed, status = SignUpClosed(), 200 if request.method == "GET" else SignUpClosed.status
+        closed, status = SignUpClosed(), 200 if request.method in guards.SAFE else SignUpClosed.status
         return render.page("entrance/sign_up_closed.html", status=status, sentence=words.say(closed))
     form = SignUpForm()
     typed = form.name.data or "", form.username.data or "", form.password.data or ""
@@ -123,10 +124,7 @@ def sign_up() -> Any:
             return response
         except Refusal as refusal:
             words.place(refusal, form)
-    if form.errors and not form.form_errors:
-        for problem in services.sign_up.problems(*typed):
-            if not form[problem.field].errors:
-                words.place(problem, form)
+    words.place_others(lambda: services.sign_up.problems(*typed), form)
     return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
 
 

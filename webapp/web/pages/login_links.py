@@ -27,7 +27,8 @@ def ask() -> Any:
         if not form.submitted():
             return render.go_on(app_flow.log_in_url(), PageTooOld())
         name = form.username.data.strip()
-        session[ASKED] = [name[:320], not current.services().login_links.send(name, current.origin())]
+        is_new = current.services().login_links.send(name, current.origin())
+        session[ASKED] = [name[: login_response.LONGEST_NAME], not is_new]
         return render.go(layouts.page_url("login_links.ask"))
     if ASKED not in session:
         return render.go(app_flow.log_in_url())

@@ -38,14 +38,17 @@ def readyz() -> Any:
 
 @bp.get(hosts.METRICS)
 def metrics() -> Any:
-    token = current.services().settings.metrics_token
+    services = current.services()
+    token = services.settings.metrics_token
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     with_token = token is not None and hmac.compare_digest(given.encode(), token.encode())
     if not with_token and request.environ.get(hosts.OTHER_HOST):
         abort(400)  # else a page of another site could read them in a browser on this machine (DNS rebinding)
     if not with_token and not _is_from_this_machine():
         abort(404)
-    return Response(exposition.text(current.services().delivery), content_type=CONTENT_TYPE_LATEST)
+    return Response(
+        exposition.text(services.delivery, services.settings.worker_metrics), content_type=CONTENT_TYPE_LATEST
+    )
 
 
 @bp.route("/hooks/vonage/delivery/<secret>", methods=["GET", "POST"])

@@ -11,7 +11,7 @@ from ...domain.language import gettext as _
 from ...domain.language import ngettext
 from ...domain.refusals import Refusal
 from .. import guards, layouts, operators, render, words
-from ..forms import Form, GroupForm, MemberForm
+from ..forms import Form, GroupForm, MemberForm, untrusted
 
 REMOVE = "remove"
 """The name of the buttons that remove a member."""
@@ -78,9 +78,12 @@ def group(group_name: str) -> Any:
 
 
 def _remove(group_name: str, username: str) -> Any:
-    if Form().submitted() and operators.services().groups.remove(group_name, username, operators.actor()):
+    group_url = layouts.page_url("operator.group", group_name=group_name, after=operators.after())
+    if not Form().submitted():
+        return render.go_on(group_url, untrusted())
+    if operators.services().groups.remove(group_name, username, operators.actor()):
         render.receipt(_("You removed @%(username)s from the group %(group)s.", username=username, group=group_name))
-    return render.go(layouts.page_url("operator.group", group_name=group_name, after=operators.after()))
+    return render.go(group_url)
 
 
 @bp.route("/groups/<group_name>/delete", methods=["GET", "POST"])

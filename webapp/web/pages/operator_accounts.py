@@ -159,6 +159,8 @@ def invite() -> Any:
             return _invited(form)
         except Refusal as refusal:
             words.place(refusal, form)
+    typed = form.email.data or "", form.username.data, form.name.data
+    words.place_others(lambda: current.services().invitations.problems(*typed), form)
     hours = current.services().settings.policy.invitation_seconds // HOUR
     return render.page("operator/invite.html", form, hours=hours)
 

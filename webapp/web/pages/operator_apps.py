@@ -15,7 +15,7 @@ from ...services.guarded.configurations import PROXIES, configuration
 from ...services.operators.apps import StoredApp
 from .. import app_form, current, guards, layouts, operators, render, rule_trial, shown_once, times, words
 from ..app_form import GROUP, KINDS, SCOPE, AppForm, checkboxes_of
-from ..forms import Form
+from ..forms import Form, untrusted
 
 PROXY_NAMES = dict(zip(PROXIES, ("nginx", "Caddy", "Traefik", "Envoy", "Apache"), strict=True))
 """As they call themselves."""
@@ -45,6 +45,7 @@ def add() -> Any:
             return _told(made.app, made.secret)
         except Refusal as refusal:
             words.place(refusal, form)
+    words.place_others(lambda: operators.services().apps.problems(form.kind.data, app_form.new_options(form)), form)
     return render.page("operator/new_app.html", form, groups=checkboxes_of(form, GROUP))
 
 
@@ -102,6 +103,8 @@ def app(client_id: str) -> Any:
             return render.go_on(layouts.page_url("operator_apps.app", client_id=client_id), refusal)
         except Refusal as refusal:
             words.place(refusal, form)
+    apps, kind = operators.services().apps, stored.app.kind
+    words.place_others(lambda: apps.problems(kind, app_form.options_in(form, stored.options)), form)
     return _shown(stored, form)
 
 
@@ -110,13 +113,13 @@ def app(client_id: str) -> Any:
 @guards.operator
 def new_secret(client_id: str) -> Any:
     stored, form = operators.services().apps.named(client_id), Form()
+    app_url = layouts.page_url("operator_apps.app", client_id=client_id)
     if not form.submitted():
-        return render.go(layouts.page_url("operator_apps.app", client_id=client_id))
+        return render.go_on(app_url, untrusted())
     try:
         return _told(stored.app, operators.services().apps.new_secret(client_id, operators.actor()))
     except Refusal as refusal:
-        render.problem(words.say(refusal))
-        return render.go(layouts.page_url("operator_apps.app", client_id=stored.app.client_id))
+        return render.go_on(app_url, refusal)
 
 
 @bp.route("/<client_id>/secrets/<id:secret>/remove", methods=["GET", "POST"])

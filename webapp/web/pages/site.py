@@ -11,7 +11,7 @@ from ...domain.account_refusals import SignUpClosed
 from ...domain.language import gettext as _
 from ...domain.lists import all_of
 from .. import cookies, current, guards, languages, layouts, render, words
-from ..forms import Form
+from ..forms import Form, untrusted
 
 bp = Blueprint("site", __name__)
 
@@ -185,9 +185,11 @@ def delivery(message: str) -> Any:
 
 @bp.post("/language")
 def language() -> Any:
-    chosen = request.form.get("language", "")
-    response = render.go(languages.without_parameter(_back()), whole=True)
-    if Form().submitted() and chosen in current.services().languages:
+    chosen, back = request.form.get("language", ""), languages.without_parameter(_back())
+    if not Form().submitted():
+        return render.go_on(back, untrusted(), whole=True)
+    response = render.go(back, whole=True)
+    if chosen in current.services().languages:
         cookies.put(response, cookies.LANGUAGE, chosen, cookies.YEAR)
         user = current.user_or_none()
         if user is not None:
@@ -197,9 +199,10 @@ def language() -> Any:
 
 @bp.post("/cookie-notice")
 def cookie_notice() -> Any:
+    if not Form().submitted():
+        return render.go_on(_back(), untrusted(), whole=True)
     response = render.go(_back(), whole=True)
-    if Form().submitted():
-        cookies.put(response, cookies.NOTICE_SEEN, "1", cookies.YEAR)
+    cookies.put(response, cookies.NOTICE_SEEN, "1", cookies.YEAR)
     return response
 
 

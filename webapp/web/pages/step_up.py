@@ -65,7 +65,10 @@ class StepUpProof(ProofPages):
         return _cancel()
 
     def glance(self) -> Glance | None:
-        claim = self.claim()
+        try:
+            claim = self.claim()
+        except NotFresh:
+            return None  # the page is loaded again and leads to the password: a part of it cannot
         choice = self.flow.choice(claim, self.awaited(claim))
         status = choice.method.status(choice.challenge) if isinstance(choice.method, OutOfBand) else None
         return Glance(status.state, status.since) if status is not None else None
@@ -89,9 +92,10 @@ bp.register_error_handler(NotFresh, proof.lost)
 def password() -> Any:
     services, user, form = current.services(), current.user(), PasswordForm()
     method = request.args.get("method")  # one that must be proved, although another one was
-    if "cancel" in request.form and form.trusted():
-        return _cancel()
-    if form.submitted():
+    if "cancel" in request.form:
+        if form.trusted():
+            return _cancel()
+    elif form.submitted():
         if method is not None:  # 404 without it, before the session gets a token that no answer would bring
             services.step_up.choice(services.step_up.claim(user), method)
         try:

@@ -15,7 +15,7 @@ from ...domain.moments import day
 from ...domain.refusals import NotFound
 from ...services.method import Method
 from .. import backup_card, current, forecast_rows, guards, layouts, legacy_credentials, method_rows, render, times
-from ..forms import Form
+from ..forms import Form, untrusted
 
 bp = Blueprint("two_factor", __name__, url_prefix="/settings/security/two-factor")
 
@@ -110,15 +110,16 @@ def turn_off(method: str) -> Any:
 @login_required
 @guards.fresh
 def turn_back_on(method: str) -> Any:
-    wanted = _method(method)
-    if Form().submitted():
-        try:
-            current.services().second_factors.turn_back_on(current.user(), wanted, current.origin())
-            title = str(wanted.title)
-            render.changed(_("%(method)s is back on. We sent you a confirmation email.", method=title))
-        except NotFound:
-            render.problem(_("It's been off for more than ten minutes. To turn it on, set it up again."))
-    return render.go(layouts.page_url("two_factor.methods"))
+    wanted, list_url = _method(method), layouts.page_url("two_factor.methods")
+    if not Form().submitted():
+        return render.go_on(list_url, untrusted())
+    try:
+        current.services().second_factors.turn_back_on(current.user(), wanted, current.origin())
+        title = str(wanted.title)
+        render.changed(_("%(method)s is back on. We sent you a confirmation email.", method=title))
+    except NotFound:
+        render.problem(_("It's been off for more than ten minutes. To turn it on, set it up again."))
+    return render.go(list_url)
 
 
 @bp.route("/backup-code", methods=["GET", "POST"])
@@ -157,9 +158,10 @@ def new_backup_code() -> Any:
 @bp.post("/backup-code.txt")
 @login_required
 def download() -> Any:
-    """The backup code as a text file. The page submits the code, because the server stores only its hash."""
+    """The backup code as a text file. The page submits the code, because the server stores only its hash. It changes
+    nothing, so the page may be old."""
     code = tidy_base32(request.form.get("code", ""))
-    if not Form().submitted() or not is_base32(code):
+    if not is_base32(code):
         abort(400)
     card = backup_card.card(current.user().account, code)
     title = _("Backup code for %(username)s on %(site)s", username=card.account, site=card.site)
