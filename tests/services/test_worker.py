@@ -25,7 +25,7 @@ from webapp.services.email_undos import EmailUndos
 from webapp.services.operation.maintenance import Maintenance
 from webapp.services.operation.restoration import Restoration
 from webapp.services.outbox import Outbox
-from webapp.services.phone_numbers import phone_bound
+from webapp.services.sealed_numbers import phone_bound
 
 USERNAME = "/settings/account/username"
 

@@ -14,7 +14,7 @@ from ...models.database import Transaction
 from ...models.registered_apps import RegisteredApp
 from ...models.sessions import Activity
 from ..core import Core
-from ..phone_numbers import unsealed
+from ..sealed_numbers import unsealed
 from .clients import Clients
 
 SCOPE_OF = {

@@ -47,7 +47,7 @@ from ..outbox import message_bound
 from ..own_account import Deletions
 from ..own_account.deletions import delete_accounts
 from ..password_attempts import TOTALS
-from ..phone_numbers import phone_bound, target_bound
+from ..sealed_numbers import phone_bound, target_bound
 
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Factor.sealed, lambda factor: factor_bound(factor.account_id, factor.method)),

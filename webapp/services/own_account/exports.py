@@ -34,7 +34,7 @@ from ..attempt_rules import SlidingWindows, WithRefusal
 from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices, sentence_for
-from ..phone_numbers import unsealed
+from ..sealed_numbers import unsealed
 from ..sessions import Sessions
 
 FROM = ("address", "device")
