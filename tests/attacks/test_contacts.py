@@ -11,7 +11,8 @@ from tests.attacks.tools import account_id, count, everything, is_in, routes, st
 from tests.conftest import POSTGRES, Site, one_database
 from tests.people import Owner, Page, Person
 from webapp.adapters.keyring import AesGcmKeyring
-from webapp.models.accounts import Account, phone_bound
+from webapp.models.accounts import Account
+from webapp.services.sealed_numbers import phone_bound
 
 CONTACTS = "/settings/privacy/contacts"
 ADA, EVE = "+447400123456", "+447400666666"

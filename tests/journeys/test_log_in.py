@@ -402,6 +402,8 @@ def test_a_log_in_writes_in_at_most_four_transactions(site: Site) -> None:
     ada.sign_up()
     ada.turn_on_app()
     ada.log_out()
+    ada.log_in_whole()  # with the method of the log-in before, no log-in has to keep it
+    ada.log_out()
     ada.open("/log-in")
     site.statements.clear()
     commits: list[object] = []

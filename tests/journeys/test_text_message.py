@@ -376,6 +376,21 @@ def test_a_box_that_was_cleared_stays_so_when_another_number_is_entered(ada: Own
     assert not page.field("Let existing contacts find me").has_attr("checked")
 
 
+def test_a_box_that_was_cleared_in_the_settings_stays_so_until_the_number_is_confirmed(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    label = "Let existing contacts find me"
+    assert ada.open(CHANGE).field(label).has_attr("checked")
+    ada.post(CHANGE, phone=PHONE)
+    page = ada.follow("Use a different phone number")
+    assert not page.field(label).has_attr("checked")
+    ada.open(f"{CHANGE}/code")
+    ada.press("Verify", code=site.texted_code(PHONE))
+    assert not ada.open(CHANGE).field(label).has_attr("checked")
+    ada.open("/settings/privacy/contacts")
+    ada.press("Save", discoverable="y")
+    assert ada.open(CHANGE).field(label).has_attr("checked"), "the newer choice counts"
+
+
 def test_turning_it_on_is_notified_by_email_and_ends_every_other_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     elsewhere = ada.other_browser()
@@ -854,3 +869,27 @@ def test_a_log_in_whose_text_a_cap_refuses_continues_and_says_when_to_resend(tex
     ada.open("/log-in/methods")
     ada.press("Authentication app")
     assert ada.press("Verify", code=ada.next_code()).h1 == HOME
+
+
+def test_the_method_of_the_last_log_in_comes_first_whatever_step_up_was_proved_with(texted: Owner, site: Site) -> None:
+    ada = texted
+    ada.turn_on_app()
+    elsewhere = ada.other_browser()
+    elsewhere.log_in()
+    elsewhere.open("/log-in/methods")
+    elsewhere.press("Authentication app")
+    assert elsewhere.press("Verify", code=elsewhere.next_code()).h1 == HOME
+    site.clock.pass_(660)
+    elsewhere.open("/settings/account/password")
+    elsewhere.press("Verify", password=ada.password)
+    elsewhere.open("/step-up/methods?next=/settings/account/password")
+    elsewhere.press("Text message to ...56")
+    assert elsewhere.press("Verify", code=site.texted_code(PHONE)).path == "/settings/account/password"
+    site.clock.pass_(61)
+    assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")
+    assert elsewhere.open(TEXTS).says("Last used on"), "a step-up is a use too"
+    asked = ada.other_browser()
+    asked.log_in()
+    asked.open("/log-in/backup-code")
+    assert asked.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
+    assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")

@@ -13,10 +13,11 @@ from sqlalchemy import delete, func, select, update
 from tests.conftest import Site
 from webapp.adapters.keyring import AesGcmKeyring
 from webapp.domain.contact_refusals import NoNumbers, NoNumbersInFile, NotContacts, TooManyContacts, TooManyLookups
-from webapp.models.accounts import Account, phone_bound
+from webapp.models.accounts import Account
 from webapp.models.contacts import Contact, ContactLookups
 from webapp.policy import DAY, Policy
 from webapp.services.contacts import Contacts, PhoneBook, Uploaded
+from webapp.services.sealed_numbers import phone_bound
 
 ADA, GRACE, OTHER = "+447400123456", "+447400123457", "+4915112345678"
 OLD, NEW = ("k1", bytes(range(32))), ("k2", bytes(range(32, 64)))

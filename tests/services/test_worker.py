@@ -14,7 +14,7 @@ from tests.conftest import Site
 from tests.people import PHONE, Owner
 from webapp import worker
 from webapp.domain.origin import Origin
-from webapp.models.accounts import Account, phone_bound
+from webapp.models.accounts import Account
 from webapp.models.codes import Link
 from webapp.models.database import Transaction
 from webapp.models.factors import Factor
@@ -25,6 +25,7 @@ from webapp.services.email_undos import EmailUndos
 from webapp.services.operation.maintenance import Maintenance
 from webapp.services.operation.restoration import Restoration
 from webapp.services.outbox import Outbox
+from webapp.services.sealed_numbers import phone_bound
 
 USERNAME = "/settings/account/username"
 

@@ -19,10 +19,11 @@ from ..models.accounts import Account
 from ..models.database import Transaction, changed_one_row
 from ..models.factors import MARK_USED, Factor
 from ..services.attempts import Bucket
+from ..services.contacts import discoverable_by_default
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
 from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
-from ..services.phone_numbers import PhoneNumbers, discoverable_by_default
+from ..services.phone_numbers import PhoneNumbers
 
 
 @dataclass(frozen=True)

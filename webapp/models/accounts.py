@@ -49,6 +49,9 @@ class Account(Table):
     theme: Mapped[str] = mapped_column(String(8), default=SYSTEM)
     """Of the pages: light, dark, or that of the device."""
 
+    login_method: Mapped[str | None] = mapped_column(String(32))
+    """The slug of the method that the last log-in with one was proved with: the next log-in asks for it first."""
+
     # Set only once a code or link sent to the address was used, and unique over all accounts.
     email: Mapped[str | None] = mapped_column(String(320))
     email_key: Mapped[str | None] = mapped_column(String(320), unique=True)
@@ -165,8 +168,3 @@ def share_account(tx: Transaction, account: Account) -> None:
     now = tx.execute(SHARED, {"account": account.id}).one_or_none()
     if now is None or now.locked_at is not None or (now.delete_at is not None and account.delete_at is None):
         raise LoginExpired()
-
-
-def phone_bound(account_id: int) -> str:
-    """What the sealed number of an account is bound to."""
-    return f"account:{account_id}:phone"

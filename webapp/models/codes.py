@@ -30,11 +30,6 @@ class Code(Table):
     message_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
-def target_bound(account_id: int, challenge: str) -> str:
-    """What the sealed number of a code is bound to."""
-    return f"account:{account_id}:code:{challenge}"
-
-
 class Link(Table):
     """A link with a token of 256 bits, stored as SHA-256. `email` is the address it was sent to."""
 

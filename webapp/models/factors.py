@@ -32,7 +32,7 @@ class Factor(Table):
     counter: Mapped[int] = mapped_column(BigInteger, default=-1)
     """The highest counter that was proved with it (a TOTP time step, a signature count): only a higher is accepted."""
     logged_in_at: Mapped[int] = mapped_column(BigInteger, default=0)
-    """When it was last proved, in Unix seconds: the most recent one is offered first."""
+    """When it was last proved, in Unix seconds, at a log-in or at step-up."""
     turned_off_at: Mapped[MaybeAt]
     """Set for the ten minutes in which it can be turned back on; meanwhile it proves nothing."""
 

@@ -28,7 +28,8 @@ from ..models.contacts import Contact, ContactLookups
 from ..models.database import Transaction
 from ..policy import Window
 from .core import Core
-from .phone_numbers import PhoneNumbers, unsealed
+from .phone_numbers import PhoneNumbers
+from .sealed_numbers import unsealed
 
 BETWEEN_NUMBERS = re.compile(r"[\r\n,;،؛、，；፣፤]+")  # also the commas and semicolons of other scripts
 
@@ -218,3 +219,8 @@ def _kept(tx: Transaction, account_id: int) -> set[str]:
 
 def _lock(account_id: int) -> str:
     return f"contacts:{account_id}"
+
+
+def discoverable_by_default(account: Account) -> bool:
+    """Whether the page for a number offers that contacts find the account: for another number, as its owner left it."""
+    return account.discoverable if account.phone_number else True

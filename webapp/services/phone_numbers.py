@@ -18,7 +18,6 @@ from ..domain.channels import TEXT, Sent
 from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
 from ..domain.phone_numbers import PhoneNumber
-from ..domain.ports import Keyring
 from ..domain.refusals import (
     CodeExpired,
     CountryNotServed,
@@ -29,8 +28,8 @@ from ..domain.refusals import (
     Refusal,
     TooSoon,
 )
-from ..models.accounts import Account, lock_for_change, phone_bound
-from ..models.codes import Code, target_bound
+from ..models.accounts import Account, lock_for_change
+from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE, Activity
 from ..models.user import User
@@ -40,6 +39,7 @@ from .core import Core
 from .notices import Notices
 from .one_time_codes import OneTimeCodes, Terms
 from .outbox import Outbox
+from .sealed_numbers import phone_bound, target_bound, unsealed
 from .sessions import Sessions
 from .text_caps import Recipient, TextCaps
 
@@ -291,16 +291,3 @@ class PhoneNumbers:
         assert code.sealed_target is not None  # `send_code` stored it
         e164 = self.core.keyring.open(code.sealed_target, target_bound(code.account_id, code.challenge))
         return PhoneNumber(e164, phone_numbers.country_of(e164))
-
-
-def discoverable_by_default(account: Account) -> bool:
-    """Whether the page for a number offers that contacts find the account: for another number, as its owner left it."""
-    return account.discoverable if account.phone_number else True
-
-
-def unsealed(keyring: Keyring, account_id: int, sealed: str | None) -> str | None:
-    """The number of an account; None without one, or when the key that sealed it is missing."""
-    try:
-        return keyring.open(sealed, phone_bound(account_id)) if sealed is not None else None
-    except ValueError:
-        return None

@@ -9,7 +9,7 @@ from flask import request
 
 from ..domain.channels import Sent
 from ..domain.language import gettext as _
-from ..domain.refusals import Refusal
+from ..domain.refusals import AlreadyDone, CodeExpired, Refusal
 from . import current, layouts, render, words
 from .forms import ConfirmationCodeForm
 
@@ -38,6 +38,13 @@ def phone_code(challenge: str, sent: Sent, discoverable: bool | None, **where: A
         receipt=_("Your phone number is confirmed."),
         **where,
     )
+
+
+def without_code(before: str, *, is_done: bool) -> Any:
+    """Where no code is valid: to the page `before`, or to the account when the form was sent twice."""
+    if is_done:
+        return render.go_on(layouts.page_url("settings.account"), AlreadyDone())
+    return render.go_on(layouts.page_url(before), CodeExpired() if request.method == "POST" else None)
 
 
 def _code(

@@ -93,11 +93,12 @@ class ProofFlow(ABC, Generic[C, Result]):
     # -- The methods to choose from ----------------------------------------------------------------------
 
     def choices(self, claim: C) -> list[Choice]:
-        """The account's methods: the last proved one first, then in display order."""
+        """The account's methods: that of the last log-in first, then the last proved one, then in display order."""
         by_use = sorted((f for f in claim.factors if f.turned_off_at is None), key=lambda f: -f.logged_in_at)
         by_method = [(m, [f for f in by_use if f.method == m.slug]) for m in self.methods]
         found = [Choice(m, Challenge(claim.account, claim.name, factors)) for m, factors in by_method if factors]
-        return sorted(found, key=lambda choice: -choice.challenge.factor.logged_in_at)
+        last = claim.account.login_method
+        return sorted(found, key=lambda choice: (choice.method.slug != last, -choice.challenge.factor.logged_in_at))
 
     def choice(self, claim: C, slug: str | None) -> Choice:
         """The method with this slug, or the first. Raises `NotFound` when the account has not turned it on and it is

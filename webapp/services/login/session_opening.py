@@ -12,13 +12,15 @@ from ...domain.origin import Origin
 from ...domain.refusals import LoginExpired
 from ...models.accounts import Account
 from ...models.database import Transaction, changed_one_row
-from ...models.sessions import PASSWORD_PROOF
+from ...models.sessions import BACKUP_CODE_PROOF, PASSWORD_PROOF
 from ...models.user import SessionToken
 from ..attempts import UNGUESSABLE, Attempts
 from ..factor_resets import stop_recovery
 from ..notices import Notices
 from ..password_attempts import WRONG, KnownBrowser, address_bucket, total_bucket
 from ..sessions import Sessions
+
+NO_METHODS = PASSWORD_PROOF, BACKUP_CODE_PROOF
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class SessionOpening:
 
         `passkey` is the label of the passkey, for a log-in without a password.
 
+        The method that was proved is asked for first at the next log-in.
+
         An account without a language gets that of the request. A deletion of the account is undone, and a second factor
         stops a recovery by an operator. Raises `LoginExpired` when the time to undo the deletion is over.
         """
@@ -71,6 +75,9 @@ class SessionOpening:
             tx.execute(update(Account).where(Account.id == account.id).values(language=spoken().code))
         if account.recovery_at is not None and any(proof != PASSWORD_PROOF for proof in proofs):
             stop_recovery(tx, self.notices, account, origin)
+        method = next((one for one in proofs if one not in NO_METHODS), account.login_method)
+        if method != account.login_method:
+            tx.execute(update(Account).where(Account.id == account.id).values(login_method=method))
         came_back = account.delete_at is not None and self._come_back(tx, account, origin)
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, proofs=proofs)
         named, kinds = (total_bucket(account.id), *failures), (WRONG, UNGUESSABLE)

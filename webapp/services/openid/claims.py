@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from ...models.accounts import Account, phone_bound
+from ...models.accounts import Account
 from ...models.app_logins import AppAuthorization
 from ...models.database import Transaction
 from ...models.registered_apps import RegisteredApp
 from ...models.sessions import Activity
 from ..core import Core
-from ..phone_numbers import unsealed
+from ..sealed_numbers import unsealed
 from .clients import Clients
 
 SCOPE_OF = {

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Update, and_, delete, func, not_, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from ...models.accounts import OPERATOR, Account, phone_bound
+from ...models.accounts import OPERATOR, Account
 from ...models.app_logins import AppAuthorization, AuthorizationRequest, LogOutRequest, RefreshToken, end_given
 from ...models.app_proofs import PushedRequest, UsedProof
 from ...models.apps import AppSession, KnownNetwork, RefusedAccess, TemporaryPassword
 from ...models.base import Table
 from ...models.batches import parts_of
-from ...models.codes import Code, Link, target_bound
+from ...models.codes import Code, Link
 from ...models.contacts import ContactLookups
 from ...models.device_logins import DeviceRequest
 from ...models.drafts import Draft, draft_bound
@@ -47,6 +47,7 @@ from ..outbox import message_bound
 from ..own_account import Deletions
 from ..own_account.deletions import delete_accounts
 from ..password_attempts import TOTALS
+from ..sealed_numbers import phone_bound, target_bound
 
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Callable[[Any], str]], ...] = (
     (Factor.sealed, lambda factor: factor_bound(factor.account_id, factor.method)),

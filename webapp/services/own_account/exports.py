@@ -34,7 +34,7 @@ from ..attempt_rules import SlidingWindows, WithRefusal
 from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices, sentence_for
-from ..phone_numbers import unsealed
+from ..sealed_numbers import unsealed
 from ..sessions import Sessions
 
 FROM = ("address", "device")
@@ -42,7 +42,7 @@ OF_ACCOUNT = (
     *("created_at", "used_at", "made_by_operator", "name", "username", "new_username", "rename_at", "rename_asked_at"),
     *("language", "theme", "email", "unconfirmed_email", "claimed_at", "undo_email", "undo_changed_at", "undo_at"),
     *("phone_number_hint", "discoverable", "backup_code_made_at", "delete_at", "role", "locked_at"),
-    *("recovery_at", "recovery_why"),
+    *("recovery_at", "recovery_why", "login_method"),
 )
 COPIED: dict[type[Table], tuple[str, ...]] = {
     FormerUsername: ("username", "until"),

@@ -9,10 +9,10 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
-from ...domain.refusals import AlreadyDone, CodeExpired, EmailRequired, Refusal
+from ...domain.refusals import EmailRequired, Refusal
 from ...models.accounts import OPERATOR
+from ...services.contacts import discoverable_by_default
 from ...services.email_addresses import masked
-from ...services.phone_numbers import discoverable_by_default
 from .. import confirming, current, guards, languages, layouts, render, times, words
 from ..forms import EmailForm, Form, NewPasswordForm, PhoneForm, ThemeForm
 from ..verbatim import verbatim
@@ -235,7 +235,7 @@ def email_code() -> Any:
     if sent is None:
         typed = request.form.get("code", "")
         is_done = services.email_addresses.was_confirmed(account.id, _challenge(), typed)
-        return _without_code("settings.email", is_done=is_done)
+        return confirming.without_code("settings.email", is_done=is_done)
     return confirming.email_code(
         _challenge(),
         sent,
@@ -244,13 +244,6 @@ def email_code() -> Any:
         after=layouts.page_url("settings.account"),
         cancel_url=layouts.page_url("settings.account"),
     )
-
-
-def _without_code(before: str, *, is_done: bool) -> Any:
-    """Where no code is valid: to the page `before`, or to the account when the form was sent twice."""
-    if is_done:
-        return render.go_on(layouts.page_url("settings.account"), AlreadyDone())
-    return render.go_on(layouts.page_url(before), CodeExpired() if request.method == "POST" else None)
 
 
 def _phone_challenge() -> str:
@@ -264,7 +257,8 @@ def phone() -> Any:
     phones, account = current.services().phone_numbers, current.user().account
     if account.email is None:
         return render.go_on(layouts.page_url("settings.email"), EmailRequired())
-    form = PhoneForm(discoverable=discoverable_by_default(account))
+    by_default, is_under_way = discoverable_by_default(account), phones.sent(account, _phone_challenge()) is not None
+    form = PhoneForm(discoverable=session.get(DISCOVERABLE, by_default) if is_under_way else by_default)
     form.country.choices = phones.country_choices()
     form.country.data = form.country.data or phones.default_country(current.origin())
     if form.submitted():
@@ -294,7 +288,7 @@ def phone_code() -> Any:
     sent = phones.sent(account, _phone_challenge())
     if sent is None:
         is_done = phones.was_confirmed(account.id, _phone_challenge(), request.form.get("code", ""))
-        return _without_code("settings.phone", is_done=is_done)
+        return confirming.without_code("settings.phone", is_done=is_done)
     return confirming.phone_code(
         _phone_challenge(),
         sent,
