@@ -24,7 +24,7 @@ from tests.test_processes import start as start
 from tests.wire import FORM, SECONDS, Client, chunked, request
 from webapp.policy import Policy
 from webapp.serve import THREADS, web_command
-from webapp.settings import Settings
+from webapp.settings import ROOT, Settings
 
 MISLEADING_HEADERS = {
     "SCRIPT_NAME": "/x",
@@ -133,7 +133,7 @@ def test_a_request_has_no_variables_of_the_process_and_none_made_from_a_header(
     port = free_port()
     settings = Settings.read(serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
     command = [word.replace("wsgi:app", "telling:app") for word in web_command(settings)]
-    options = {"cwd": tmp_path, "env": {**os.environ, **ENVIRON}}
+    options = {"cwd": tmp_path, "env": {**os.environ, **ENVIRON, "PYTHONPATH": str(ROOT)}}
     with running(command, lambda: ask(port, "/")[0] == 200, **options):
         client = client_of.to(port, "telling.localhost")
         told = json.loads(client.ask("/x/y", *(f"{name}: {value}" for name, value in MISLEADING_HEADERS.items())).text)
@@ -244,6 +244,27 @@ def test_request_headers_that_are_too_long_are_refused(direct: Served, client_of
     for client, (_path, _headers, status) in zip(clients, too_long, strict=True):
         assert client.answer().status == status
         assert client.is_closed_by_the_server()
+
+
+def test_a_refusal_of_the_web_server_repeats_nothing_of_the_request(direct: Served, client_of: Clients) -> None:
+    host = f"Host: {direct.host}\r\n"
+    refused = {
+        f"GET /evil HTTP/9.9\r\n{host}": 400,
+        f"<evil> / HTTP/1.1\r\n{host}": 400,
+        f"GET / HTTP/1.1\r\nevil header: x\r\n{host}": 400,
+        f"GET / HTTP/1.1\r\n{host}Expect: evil\r\n": 417,
+        f"GET /evil{'x' * 9000} HTTP/1.1\r\n{host}": 414,
+        f"GET / HTTP/1.1\r\n{host}X-Evil: {'x' * 9000}\r\n": 431,
+        f"POST / HTTP/1.1\r\n{host}Transfer-Encoding: evil\r\n": 501,
+    }
+    for sent, status in refused.items():
+        client = client_of(direct)
+        client.send(f"{sent}\r\n".encode())
+        answer = client.answer()
+        assert (answer.status, answer.is_last) == (status, True), sent[:40]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert "evil" not in answer.text.lower()
 
 
 def test_one_connection_serves_many_requests(direct: Served, client_of: Clients) -> None:
