@@ -64,7 +64,7 @@ def app(environ, start_response):
 
 @pytest.fixture(scope="module")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("direct"), environ=ENVIRON) as server:
+    with served(tmp_path_factory.mktemp("direct"), environ=ENVIRON, NIGHTLATCH_LEGACY_ACCESS="on") as server:
         yield server
 
 
@@ -72,12 +72,6 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def behind_one_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = {"NIGHTLATCH_TRUSTED_PROXIES": "1"}
     with served(tmp_path_factory.mktemp("proxied"), environ=ENVIRON, **settings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("legacy"), NIGHTLATCH_LEGACY_ACCESS="on") as server:
         yield server
 
 
@@ -197,10 +191,10 @@ def test_a_body_over_the_limit_is_refused_whether_chunked_or_not(direct: Served,
 
 @pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
 def test_a_body_that_may_never_come_ends_the_connection_on_which_a_proxy_asks(
-    legacy: Served, client_of: Clients, framing: str
+    direct: Served, client_of: Clients, framing: str
 ) -> None:
     """Else the next request on it would be taken for the body that this one announced."""
-    client = client_of(legacy)
+    client = client_of(direct)
     assert not client.ask("/legacy/verify").is_last, "a request without a body ends no connection"
     began = time.monotonic()
     client.send(request(client.host, "/legacy/verify", framing, method="PUT"))
@@ -210,8 +204,8 @@ def test_a_body_that_may_never_come_ends_the_connection_on_which_a_proxy_asks(
     assert time.monotonic() - began < 4, "the body was waited for"
 
 
-def test_an_answer_arrives_although_its_body_is_left_unread(legacy: Served, client_of: Clients) -> None:
-    client = client_of(legacy)
+def test_an_answer_arrives_although_its_body_is_left_unread(direct: Served, client_of: Clients) -> None:
+    client = client_of(direct)
     client.send(request(client.host, "/legacy/verify", FORM, method="PUT", body=b"x" * 50_000))
     assert client.answer().status == 401
 
