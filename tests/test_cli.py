@@ -68,6 +68,17 @@ def test_a_number_that_the_operator_confirms_gets_codes(site: Site, run: Run) ->
     assert grace.press("Verify", code=site.texted_code("+447400123456")).h1 == "You're all set"
 
 
+def test_a_fourth_account_with_one_number_is_not_made(run: Run) -> None:
+    for n in range(3):
+        create(run, "--phone", "+44 7400 123456", "--username", f"grace{n}")
+    refused = create(run, "--phone", "+44 7400 123456", "--username", "grace3")
+    assert (refused.exit_code, refused.output) == (
+        1,
+        "Error: This number already belongs to 3 accounts. Enter a different phone number.\n",
+    )
+    assert run("accounts", "show", "grace3").exit_code == 1, "nor is it made without the number"
+
+
 def test_the_report_counts_texts_by_day_country_and_outcome(site: Site, run: Run) -> None:
     assert run("messages", "report").output == ""
     create(run, "--email", "grace@example.org", "--email-confirmed", "--phone", "+44 7400 123456")

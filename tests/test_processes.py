@@ -21,7 +21,7 @@ from aiosmtpd.controller import Controller
 from webapp.keys import generate_keys
 from webapp.models.migrate import migrate
 from webapp.models.revisions import is_known_current
-from webapp.settings import ROOT
+from webapp.settings import ROOT, Settings
 
 Start = Callable[..., subprocess.Popen[str]]
 IMPORTED_ON_USE = {
@@ -151,6 +151,16 @@ def test_a_missing_setting_stops_the_server_with_one_sentence(start: Start, port
     assert (server.returncode, out) == (2, "")
     assert "NIGHTLATCH_MAIL_URL" in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_keys_are_generated_beside_settings_that_lack_them(start: Start, tmp_path: Path) -> None:
+    """The sentence about a missing key names this command."""
+    incomplete = {"NIGHTLATCH_SERVER_NAME": "login.example.org", "NIGHTLATCH_MAIL_URL": "smtp://127.0.0.1:1"}
+    printed, err = start("flask", "--app", "wsgi", "keys", "generate", **incomplete).communicate(timeout=60)
+    lines = dict(line.split("=", 1) for line in printed.splitlines())
+    assert Settings.read({**incomplete, **lines}, tmp_path).secret_key == lines["NIGHTLATCH_SECRET_KEY"], err
+    command = start("flask", "--app", "wsgi", "accounts", "list", **incomplete)
+    assert "NIGHTLATCH_SECRET_KEY is not set" in command.communicate(timeout=60)[1], "every other one needs them"
 
 
 def test_a_database_that_cannot_be_used_stops_the_server_with_one_sentence(start: Start, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.test_processes import start as start
 from tests.wire import FORM, SECONDS, Client, chunked, request
 from webapp.policy import Policy
 from webapp.serve import THREADS, web_command
-from webapp.settings import Settings
+from webapp.settings import ROOT, Settings
 
 MISLEADING_HEADERS = {
     "SCRIPT_NAME": "/x",
@@ -64,7 +64,7 @@ def app(environ, start_response):
 
 @pytest.fixture(scope="module")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("direct"), environ=ENVIRON) as server:
+    with served(tmp_path_factory.mktemp("direct"), environ=ENVIRON, NIGHTLATCH_LEGACY_ACCESS="on") as server:
         yield server
 
 
@@ -72,12 +72,6 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def behind_one_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = {"NIGHTLATCH_TRUSTED_PROXIES": "1"}
     with served(tmp_path_factory.mktemp("proxied"), environ=ENVIRON, **settings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("legacy"), NIGHTLATCH_LEGACY_ACCESS="on") as server:
         yield server
 
 
@@ -133,7 +127,7 @@ def test_a_request_has_no_variables_of_the_process_and_none_made_from_a_header(
     port = free_port()
     settings = Settings.read(serving(port, NIGHTLATCH_MAIL_URL="smtp://127.0.0.1:1"))
     command = [word.replace("wsgi:app", "telling:app") for word in web_command(settings)]
-    options = {"cwd": tmp_path, "env": {**os.environ, **ENVIRON}}
+    options = {"cwd": tmp_path, "env": {**os.environ, **ENVIRON, "PYTHONPATH": str(ROOT)}}
     with running(command, lambda: ask(port, "/")[0] == 200, **options):
         client = client_of.to(port, "telling.localhost")
         told = json.loads(client.ask("/x/y", *(f"{name}: {value}" for name, value in MISLEADING_HEADERS.items())).text)
@@ -197,10 +191,10 @@ def test_a_body_over_the_limit_is_refused_whether_chunked_or_not(direct: Served,
 
 @pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
 def test_a_body_that_may_never_come_ends_the_connection_on_which_a_proxy_asks(
-    legacy: Served, client_of: Clients, framing: str
+    direct: Served, client_of: Clients, framing: str
 ) -> None:
     """Else the next request on it would be taken for the body that this one announced."""
-    client = client_of(legacy)
+    client = client_of(direct)
     assert not client.ask("/legacy/verify").is_last, "a request without a body ends no connection"
     began = time.monotonic()
     client.send(request(client.host, "/legacy/verify", framing, method="PUT"))
@@ -210,8 +204,8 @@ def test_a_body_that_may_never_come_ends_the_connection_on_which_a_proxy_asks(
     assert time.monotonic() - began < 4, "the body was waited for"
 
 
-def test_an_answer_arrives_although_its_body_is_left_unread(legacy: Served, client_of: Clients) -> None:
-    client = client_of(legacy)
+def test_an_answer_arrives_although_its_body_is_left_unread(direct: Served, client_of: Clients) -> None:
+    client = client_of(direct)
     client.send(request(client.host, "/legacy/verify", FORM, method="PUT", body=b"x" * 50_000))
     assert client.answer().status == 401
 
@@ -244,6 +238,27 @@ def test_request_headers_that_are_too_long_are_refused(direct: Served, client_of
     for client, (_path, _headers, status) in zip(clients, too_long, strict=True):
         assert client.answer().status == status
         assert client.is_closed_by_the_server()
+
+
+def test_a_refusal_of_the_web_server_repeats_nothing_of_the_request(direct: Served, client_of: Clients) -> None:
+    host = f"Host: {direct.host}\r\n"
+    refused = {
+        f"GET /evil HTTP/9.9\r\n{host}": 400,
+        f"<evil> / HTTP/1.1\r\n{host}": 400,
+        f"GET / HTTP/1.1\r\nevil header: x\r\n{host}": 400,
+        f"GET / HTTP/1.1\r\n{host}Expect: evil\r\n": 417,
+        f"GET /evil{'x' * 9000} HTTP/1.1\r\n{host}": 414,
+        f"GET / HTTP/1.1\r\n{host}X-Evil: {'x' * 9000}\r\n": 431,
+        f"POST / HTTP/1.1\r\n{host}Transfer-Encoding: evil\r\n": 501,
+    }
+    for sent, status in refused.items():
+        client = client_of(direct)
+        client.send(f"{sent}\r\n".encode())
+        answer = client.answer()
+        assert (answer.status, answer.is_last) == (status, True), sent[:40]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert "evil" not in answer.text.lower()
 
 
 def test_one_connection_serves_many_requests(direct: Served, client_of: Clients) -> None:

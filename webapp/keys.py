@@ -33,6 +33,11 @@ def generate_keys() -> dict[str, str]:
     }
 
 
+def placeholders() -> dict[str, str]:
+    """Variables of no site, with which a command that reads no settings can run where those of the site lack keys."""
+    return {f"{PREFIX}{name}": value for name, value in {**generate_keys(), "SERVER_NAME": "site.invalid"}.items()}
+
+
 def secret_key(variables: Variables) -> str:
     """Raises `SettingsError`."""
     return _strong("SECRET_KEY", variables.required("SECRET_KEY", EXAMPLES["SECRET_KEY"]))

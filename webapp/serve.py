@@ -159,7 +159,7 @@ def web_command(settings: Settings, bind: str | None = None) -> list[str]:
         "--config", str(Path(__file__).with_name("gunicorn_hooks.py")),
         "--bind", bind or settings.bind,
         "--workers", str(settings.workers),
-        "--worker-class", "gthread",
+        "--worker-class", "webapp.gunicorn_worker.Worker",
         "--threads", str(THREADS),
         "--preload",
         "--forwarded-allow-ips", "",

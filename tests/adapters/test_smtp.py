@@ -326,11 +326,17 @@ def drip(line: socket.socket) -> None:
         line.sendall(b"x")
 
 
-def converse(replies: dict[bytes, bytes], emails: list[bytes]) -> Callable[[socket.socket], None]:
+def converse(
+    replies: dict[bytes, bytes], emails: list[bytes], commands: list[bytes] | None = None
+) -> Callable[[socket.socket], None]:
+    """`emails` and `commands` get what is heard."""
+    said = commands if commands is not None else []
+
     def talk(line: socket.socket) -> None:
         line.sendall(b"220 ready\r\n")
         with line.makefile("rb") as heard:
             for command in heard:
+                said.append(command)
                 verb = command[:4].upper().strip()
                 reply = replies.get(verb, b"250 OK\r\n")
                 if verb == b"DATA":
@@ -447,6 +453,16 @@ def test_a_domain_in_any_script_is_sent_in_ascii(serve: Serve, inbox: Inbox) -> 
     mail(serve()).send(Email("c0ffee", "anna@Straße.example", "Hello", "Hello\n", "<p>Hello</p>"))
     assert inbox.envelopes == [(SENDER, ["anna@xn--strae-oqa.example"])]
     assert inbox.emails[0]["To"] == "anna@xn--strae-oqa.example"
+
+
+@pytest.mark.parametrize("local", ["a..b.", ".a", "a."])
+def test_a_local_part_with_odd_dots_is_quoted(local: str) -> None:
+    """RFC 5321 section 4.1.2; some carriers gave out such addresses."""
+    emails, commands = list[bytes](), list[bytes]()
+    with listening(converse({}, emails, commands)) as server:
+        mail(server).send(Email("c0ffee", f"{local}@example.net", "Hello", "Hello\n", "<p>Hello</p>"))
+    assert f'rcpt TO:<"{local}"@example.net>\r\n'.encode() in commands
+    assert f'To: "{local}"@example.net'.encode() in emails[0].splitlines()
 
 
 def test_an_address_outside_ascii_is_sent_only_to_servers_with_smtputf8(serve: Serve, inbox: Inbox) -> None:

@@ -43,13 +43,29 @@ def test_a_username_with_its_at_sign_logs_in(site: Site) -> None:
         ("user@localhost", "user@localhost"),
         ("\u200buser@example.org\u2060", "user@example.org"),
         ("\uff55ser\uff20example.org", "user@example.org"),
+        ("a..b.@docomo.example.jp", "a..b.@docomo.example.jp"),
+        (".a@Docomo.example.jp", ".a@docomo.example.jp"),
     ],
 )
-def test_addresses_of_closed_networks_and_with_invisible_marks_are_accepted(typed: str, address: str) -> None:
+def test_addresses_of_closed_networks_with_invisible_marks_and_with_odd_dots_are_accepted(
+    typed: str, address: str
+) -> None:
     assert normalize(typed) == address
 
 
-@pytest.mark.parametrize("typed", ["user@office", "user@x.invalid", "user@x.onion", "user@1.in-addr.arpa", "user", "@"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "user@office",
+        "..@example.org",
+        "a..b c@example.org",
+        "user@x.invalid",
+        "user@x.onion",
+        "user@1.in-addr.arpa",
+        "user",
+        "@",
+    ],
+)
 def test_addresses_that_cannot_get_mail_are_refused(typed: str) -> None:
     with pytest.raises(EmailMalformed):
         normalize(typed)

@@ -311,7 +311,7 @@ def test_a_challenge_of_one_ceremony_is_refused_in_the_other(site: Site, keys: C
 
 
 def rewritten(answer: str) -> str:
-    """The same answer as an extension may write it: padded, in the other alphabet, and with what nobody knows."""
+    """The same answer as an extension may write it: padded, in the other alphabet, and with what is not known."""
     given = json.loads(answer)
     other = {
         name: base64.b64encode(as_bytes(value)).decode() for name, value in given["response"].items() if name in BYTES

@@ -37,6 +37,7 @@ from .deadline import Deadline
 
 MESSAGE_POLICY = SMTP.clone(cte_type="7bit")  # not every server supports 8BITMIME
 PLAIN_ADDRESS = re.compile(r'[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+')
+DOT_ATOM = re.compile(r"[^.]+(\.[^.]+)*")
 ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")  # RFC 3463
 RELAYING = {550, 551, 553, 554}  # RFC 5321 section 3.6.2
 OPERATORS_FAULT = {530, 534, 535, 538}  # RFC 4954 section 6: about our credentials, not about the message
@@ -107,9 +108,8 @@ class SmtpMail:
 
     def _composed(self, email: Email, to: str) -> EmailMessage:
         message = EmailMessage(policy=MESSAGE_POLICY)
-        user, _, domain = to.rpartition("@")
         message["From"] = self._sender
-        message["To"] = Address(username=user, domain=domain)
+        message["To"] = to
         message["Subject"] = _one_line(email.subject)
         message["Date"] = datetime.now(UTC)
         message["Message-ID"] = f"<{email.message_id}@{self._sender.domain}>"  # the same at each retry
@@ -155,15 +155,19 @@ class _Client(smtplib.SMTP):
 
 
 def _ascii_address(address: str) -> str:
-    """The address with its domain in ASCII (IDNA). Raises `Refused` for one that could inject a header.
+    """The address with its domain in ASCII (IDNA), quoted where its dots need it (RFC 5321 section 4.1.2).
+
+    Raises `Refused` for one that could inject a header.
 
     "=?" would be read as an encoded word (RFC 2047), which Python before 3.11.10 decodes to line breaks.
     """
     user, _, domain = address.rpartition("@")
     if not PLAIN_ADDRESS.fullmatch(address) or not address.isprintable() or "=?" in address:
         raise Refused("not an address that mail can be sent to")
+    if not DOT_ATOM.fullmatch(user):
+        user = f'"{user}"'
     if domain.isascii():
-        return address
+        return f"{user}@{domain}"
     try:  # the standard library's codec would turn ß into ss
         return f"{user}@{idna.encode(domain, uts46=True).decode()}"
     except idna.IDNAError:

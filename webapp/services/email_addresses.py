@@ -6,6 +6,7 @@ belongs to another account: it is the same, and that account's owner gets an e-m
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ from .sessions import Sessions
 NO_MAIL = (".invalid", ".onion", ".arpa")
 """Top-level domains that no mail server has (RFC 6761, RFC 7686, RFC 3172)."""
 CLOSED_NETWORKS = ("local", "localhost", "test", "arpa")
+ODD_DOTS = re.compile(r"^\.+|(?<=\.)\.+|\.+$")
+"""Those that a local part has in quotes only (RFC 5321 section 4.1.2). Some carriers gave out such addresses, which
+people write without the quotes."""
 # the list is changed in place, as the library's documentation shows
 SPECIAL_USE_DOMAIN_NAMES[:] = [name for name in SPECIAL_USE_DOMAIN_NAMES if name not in CLOSED_NETWORKS]
 
@@ -199,15 +203,17 @@ def normalize(typed: str) -> str:
     Names of closed networks are accepted, such as office.local; whether mail arrives is for the operator's server.
     """
     visible = without_marks(unicodedata.normalize("NFKC", typed)).strip()
+    local, _, of_local = visible.rpartition("@")
+    plain = ODD_DOTS.sub("", local)
     try:
-        parts = validate_email(visible, check_deliverability=False, globally_deliverable=False)
+        parts = validate_email(f"{plain}@{of_local}", check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         raise EmailMalformed() from None
     domain = parts.ascii_domain.lower()
     is_closed = domain == "localhost" or domain.endswith("home.arpa")
     if not is_closed and ("." not in domain or domain.endswith(NO_MAIL)):
         raise EmailMalformed()
-    return parts.normalized
+    return parts.normalized if plain == local else f"{local}@{parts.domain}"
 
 
 def masked(address: str) -> str:

@@ -43,6 +43,7 @@ from .sealed_numbers import phone_bound, target_bound, unsealed
 from .sessions import Sessions
 from .text_caps import Recipient, TextCaps
 
+NO_ACCOUNT = 0  # the id of no account
 UNFIT: dict[type[Refusal], str] = {
     PhoneNotMobile: "refused: gets no texts",
     PhonePremium: "refused: premium",
@@ -102,6 +103,11 @@ class PhoneNumbers:
         """Sets the number without a code, for the operator, who must know that it is the owner's."""
         with self.core.db.write() as tx:
             tx.execute(update(Account).where(Account.id == account.id).values(self._values(account, number)))
+
+    def demand_room(self, number: PhoneNumber) -> None:
+        """Raises `NumberTaken` for a number that a further account may not have."""
+        with self.core.db.read() as tx:
+            self._limit_accounts(tx, NO_ACCOUNT, number)
 
     def send_proof(self, account: Account, challenge: str, origin: Origin) -> None:
         """Texts a code to the account's own number after a right password.
@@ -242,7 +248,7 @@ class PhoneNumbers:
         values |= {"discoverable": discoverable} if discoverable is not None else {}
         self.codes.consume(tx, code)
         if before != number.e164:
-            self._limit_accounts(tx, account, number)
+            self._limit_accounts(tx, account.id, number)
         tx.execute(update(Account).where(Account.id == account.id).values(values))
         if before is None and tell_first:
             self.notices.tell(tx, account, "phone-added", origin, hint=number.hint)
@@ -273,12 +279,12 @@ class PhoneNumbers:
     def _macs(self, e164: str) -> list[str]:
         return self.core.keyring.macs(e164, "number of an account")
 
-    def _limit_accounts(self, tx: Transaction, account: Account, number: PhoneNumber) -> None:
+    def _limit_accounts(self, tx: Transaction, account_id: int, number: PhoneNumber) -> None:
         """Raises `NumberTaken`. A number whose key is missing counts as another one."""
         macs, most, keyring = self._macs(number.e164), self.core.policy.accounts_of_number, self.core.keyring
         self.core.db.serialize(tx, f"accounts-of:{self.caps.key(number.e164)}")
         others = select(Account.id, Account.phone_number, Account.phone_number_mac).where(
-            Account.id != account.id, Account.phone_number.is_not(None), Account.phone_number_hint == number.hint
+            Account.id != account_id, Account.phone_number.is_not(None), Account.phone_number_hint == number.hint
         )
         # two ranges of the index; with an OR, PostgreSQL and SQLite read each account with these last digits
         known, unknown = Account.phone_number_mac.in_(macs), Account.phone_number_mac.is_(None)

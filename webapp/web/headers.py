@@ -28,9 +28,12 @@ POLICY = "; ".join(
 OF_GUARDED_HOST = "default-src 'none'; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """What else the host has belongs to the application there."""
 FEATURES = ("publickey-credentials-get", "publickey-credentials-create", "otp-credentials", "clipboard-write")
-REFUSED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
-           "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment",
-           "picture-in-picture", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking")  # fmt: skip
+REFUSED = ("accelerometer", "autoplay", "camera", "clipboard-read", "compute-pressure", "cross-origin-isolated",
+           "display-capture", "encrypted-media", "fullscreen", "gamepad", "geolocation", "gyroscope", "hid",
+           "identity-credentials-get", "idle-detection", "keyboard-map", "local-fonts", "magnetometer", "microphone",
+           "midi", "payment", "picture-in-picture", "screen-wake-lock", "serial", "storage-access", "sync-xhr", "usb",
+           "window-management", "xr-spatial-tracking")  # fmt: skip
+"""Browsers complain in the console of a name that they do not know, so only those that all of Chromium's have."""
 PERMISSIONS = ", ".join([*(f"{f}=(self)" for f in FEATURES), *(f"{f}=()" for f in REFUSED)])
 TWO_YEARS = 63072000
 ALL = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
