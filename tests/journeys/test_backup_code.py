@@ -54,6 +54,7 @@ def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_until_got_it(return
     old = ada.kept_code
     page = ada.press("Verify", code=old.lower().replace("-", " "))
     assert (page.status, page.h1) == (200, "Save your new backup code")
+    assert page.receipts == ["All your other devices were logged out."]
     new = page.backup_code
     assert new != old
     assert ada.press("Download").text.splitlines()[-1] == new

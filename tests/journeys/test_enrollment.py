@@ -380,7 +380,7 @@ def test_a_first_factor_ends_every_other_session(ada: Owner) -> None:
     ada.sign_up()
     elsewhere = ada.other_browser()
     assert elsewhere.log_in().h1 == "Welcome, Ada Lovelace"
-    ada.turn_on_app()
+    assert ada.turn_on_app().says("All your other devices were logged out.")
     assert elsewhere.open("/").path == "/log-in"
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 

@@ -13,6 +13,7 @@ from bs4 import Tag
 from sqlalchemy import insert, select, update
 from structlog.testing import capture_logs
 
+from tests.attacks.tools import old_token
 from tests.conftest import Site
 from tests.journeys.test_keys_and_passkeys import with_passkey
 from tests.people import ANDROID, DESKTOP, Owner, Page
@@ -178,6 +179,19 @@ def test_a_form_that_was_sent_too_late_is_sent_again_after_the_key(site: Site, a
     ada.press("Verify", password=ada.password)
     assert ada.use_key().h1 == "staff"
     assert [row.name for row in site.services.operators.groups.all()] == ["staff"]
+
+
+def test_a_form_of_an_old_page_is_shown_again_after_the_key(site: Site, ada: Owner) -> None:
+    ada.open(f"{APPS}/new")
+    site.clock.pass_(700)
+    ada.press("Add", name="Wiki", redirect_uris=CALLBACK, csrf_token=old_token(site, ada))
+    ada.press("Verify", password=ada.password)
+    page = ada.use_key()
+    assert (page.status, page.h1) == (422, "Add an app")
+    assert page.problems == ["This page was out of date. Nothing was changed. Try again."]
+    assert page.field("Redirect addresses").get_text().strip() == CALLBACK
+    assert site.services.operators.apps.all() == []
+    assert ada.press("Add").receipts == ["You added the app Wiki."]
 
 
 def test_a_passkey_log_in_is_enough(site: Site, ada: Owner) -> None:

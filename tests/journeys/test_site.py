@@ -167,6 +167,15 @@ def test_the_client_hint_overrides_the_user_agent(site: Site, hint: str, status:
     assert phone.status == 200
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["/reset-password/a%0D%0AX:%20y", "/reset-password/a%3Fnext=b", "/reset-password/a%23b", "/log-in?next=%0D%0A"],
+)
+def test_a_phone_is_redirected_to_the_address_as_it_was_sent(site: Site, address: str) -> None:
+    page = Person(site.app, ANDROID).send("GET", f"http://{HOST}{address}", follow=False)
+    assert (page.status, page.response.headers["Location"]) == (303, f"http://{PHONE}{address}")
+
+
 def test_head_is_answered_like_get(ada: Owner, site: Site) -> None:
     """RFC 9110 section 9.3.2."""
     ada.sign_up()

@@ -193,7 +193,7 @@ def step_up(path: str | None = None, method: str | None = None) -> Response:
     user = current.user()
     path = path or current.path()
     if request.method not in SAFE and path == current.path():
-        if not _is_from_a_page_of_this_browser():
+        if not is_from_a_page_of_this_browser():
             abort(400)
         kept_acts.keep(user, path)
     proved = current.services().sessions.password_is_fresh(user)
@@ -201,7 +201,7 @@ def step_up(path: str | None = None, method: str | None = None) -> Response:
     return render.go(layouts.page_url(page, method=method, next=path))
 
 
-def _is_from_a_page_of_this_browser() -> bool:
+def is_from_a_page_of_this_browser() -> bool:
     """True for a form whose CSRF token is valid, or was before it expired."""
     if g.csrf_valid or "kept_act" in g:
         return True

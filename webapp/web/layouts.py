@@ -18,6 +18,7 @@ from ..domain.language import Sentence, gettext, lazy
 from ..services.method import ByDevice
 from ..settings import Settings
 from . import cookies
+from .current import path as own_path
 from .current import services
 
 PATHS = "paths"
@@ -134,7 +135,7 @@ def url_for_phone(page: str | None) -> str | None:
         return None
     if cookies.get(cookies.SITE_CHOICE) == DESKTOP or not is_phone():
         return None
-    return f"{services().settings.mobile_url}{request.full_path.rstrip('?')}"
+    return f"{services().settings.mobile_url}{own_path()}"
 
 
 class OtherSite(NamedTuple):

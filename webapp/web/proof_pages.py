@@ -234,7 +234,9 @@ class ProofPages(ABC):
             try:
                 with Attempt(self.counter, BACKUP_CODE):
                     proved = self.flow.verify_backup_code(claim, typed, current.origin(), **self.options())
-                return self.done_with_backup_code(proved)
+                response = self.done_with_backup_code(proved)
+                render.receipt(_("All your other devices were logged out."))
+                return response
             except (LoginExpired, ChallengeExhausted):
                 raise
             except Refusal as refusal:

@@ -27,8 +27,8 @@ def ask() -> Any:
         if not form.submitted():
             return render.go_on(app_flow.log_in_url(), PageTooOld())
         name = form.username.data.strip()
-        is_new = current.services().login_links.send(name, current.origin())
-        session[ASKED] = [name[: login_response.LONGEST_NAME], not is_new]
+        earlier = not current.services().login_links.send(name, current.origin())
+        session[ASKED] = [name[: login_response.LONGEST_NAME], earlier]
         return render.go(layouts.page_url("login_links.ask"))
     if ASKED not in session:
         return render.go(app_flow.log_in_url())

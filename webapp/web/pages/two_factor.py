@@ -161,7 +161,7 @@ def download() -> Any:
     """The backup code as a text file. The page submits the code, because the server stores only its hash. It changes
     nothing, so the page may be old."""
     code = tidy_base32(request.form.get("code", ""))
-    if not is_base32(code):
+    if not guards.is_from_a_page_of_this_browser() or not is_base32(code):
         abort(400)
     card = backup_card.card(current.user().account, code)
     title = _("Backup code for %(username)s on %(site)s", username=card.account, site=card.site)
