@@ -101,7 +101,8 @@ def running(
 
 
 def _seed(settings: Settings, accounts: int) -> list[str]:
-    """Inserts accounts with an authentication app, and returns their TOTP secrets. One hash for all saves minutes."""
+    """Inserts accounts that logged in before by an authentication app, and returns their TOTP secrets. One hash for all
+    saves minutes."""
     services = create_app(settings).extensions["nightlatch"]
     hashed = services.passwords.seal(PASSWORD)
     now, secrets = services.clock.now(), []
@@ -119,6 +120,7 @@ def _seed(settings: Settings, accounts: int) -> list[str]:
                 "username": name,
                 "username_key": name,
                 "language": "en",
+                "login_method": "authentication-app",
             }
             tx.execute(insert(Account).values(**values, password_hash=hashed, email=f"{name}@example.org"))
             sealed = keyring.seal(secret, factor_bound(number, "authentication-app"))

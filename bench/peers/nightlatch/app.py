@@ -29,7 +29,8 @@ def seed(count: int) -> str:
     keyring, now = services.core.keyring, services.clock.now()
     secret = b32encode(services.entropy.bytes(20)).decode()
     owner: dict[str, Any] = {**dict.fromkeys(NAMES, "bench1"), **dict.fromkeys(ADDRESSES, "bench1@example.org")}
-    owner |= {"id": 1, "created_at": now, "language": "en", "password_hash": services.passwords.seal(shared.PASSWORD)}
+    owner |= {"id": 1, "created_at": now, "language": "en", "login_method": METHOD}
+    owner["password_hash"] = services.passwords.seal(shared.PASSWORD)
     factor = {"id": 1, "account_id": 1, "method": METHOD, "external_id": sole_external_id(1), "added_at": now}
     with services.db.write() as tx:
         services.db.take_time(tx)
