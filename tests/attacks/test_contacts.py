@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from sqlalchemy import update
@@ -158,7 +159,8 @@ def test_a_user_cannot_upload_or_remove_contacts_of_another_account(site: Site, 
         eve.post(CONTACTS, remove="1", **{field: str(account_id(site, "ada"))})
     stranger = Person(site.app)
     for button in ("save", "upload", "remove"):
-        assert stranger.post(CONTACTS, follow=False, **{button: "1"}, numbers=ADA).response.location.endswith("/log-in")
+        target = urlsplit(stranger.post(CONTACTS, follow=False, **{button: "1"}, numbers=ADA).response.location)
+        assert (target.path, unquote(target.query)) == ("/log-in", f"next={CONTACTS}"), "and nothing of the form"
         assert ada.send("POST", CONTACTS, follow=False, data={button: "1"}).status == 400
         headers = {"Sec-Fetch-Site": "cross-site"}
         data = {"csrf_token": ada.token(), button: "1"}

@@ -13,7 +13,7 @@ from sqlalchemy import delete, event, select, update
 
 from tests.attacks.test_meanwhile import WAITS
 from tests.conftest import Site
-from tests.doubles import CheapHasher
+from tests.doubles import START, CheapHasher
 from tests.people import PASSWORD, PHONE, TWO_FACTOR, Owner
 from webapp.domain.account_refusals import UsernameTaken
 from webapp.domain.origin import Origin
@@ -551,18 +551,19 @@ def test_two_first_log_ins_at_once_to_an_invited_account_do_not_wait_for_each_ot
     assert site.services.accounts.named("ada").language == "en"
 
 
-def test_a_login_that_undoes_a_deletion_and_a_reset_of_the_factors_do_not_wait_for_each_other(
-    site: Site, ada: Owner
+@pytest.mark.parametrize("before", [{"delete_at": START + 86400}, {"login_method": "text-message"}])
+def test_a_login_that_changes_the_account_and_a_reset_of_the_factors_do_not_wait_for_each_other(
+    site: Site, ada: Owner, before: dict[str, Any]
 ) -> None:
     """Each changes the account and the factor: both must lock the account first."""
     services, both = site.services, Barrier(2)
-    change(site, update(Account).values(delete_at=site.clock.now() + 86400))
+    change(site, update(Account).values(before))
     pending = log_in(site)
     assert isinstance(pending, PendingToken)
     claim, code = services.login.claim(pending.token), ada.next_code()
 
     def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.startswith(("DELETE FROM factors", "UPDATE accounts SET delete_at")):
+        if statement.startswith(("DELETE FROM factors", f"UPDATE accounts SET {next(iter(before))}")):
             with suppress(BrokenBarrierError):
                 both.wait(WAITS)
 

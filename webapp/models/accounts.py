@@ -151,20 +151,22 @@ def lock_for_change(tx: Transaction, account_id: int) -> Account:
     return account
 
 
-def lock_if_changed(tx: Transaction, account: Account) -> None:
+def lock_if_changed(tx: Transaction, account: Account, method: str | None = None) -> None:
     """Must come before a log-in locks the account's row shared, or a factor. One that undoes a deletion, stops a
-    recovery or sets the language changes the row, so it takes the lock alone: two that share it would wait for each
-    other."""
-    if account.delete_at is not None or account.recovery_at is not None or not account.language:
+    recovery, or sets the language or the method (`method` is its slug, if it has one) changes the row, so it takes the
+    lock alone: two that share it would wait for each other."""
+    is_other_method = method not in (None, account.login_method)
+    if account.delete_at is not None or account.recovery_at is not None or not account.language or is_other_method:
         lock_account(tx, account.id)
 
 
-def share_account(tx: Transaction, account: Account) -> None:
-    """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins.
+def share_account(tx: Transaction, account: Account, method: str | None = None) -> None:
+    """Must come before a session is opened: waits for a transaction with `lock_account`, but not for other log-ins that
+    change nothing of the account. `method` is the slug of what the log-in is proved with.
 
     Raises `LoginExpired` when the owner deleted the account, or an operator locked it, since it was read.
     """
-    lock_if_changed(tx, account)
+    lock_if_changed(tx, account, method)
     now = tx.execute(SHARED, {"account": account.id}).one_or_none()
     if now is None or now.locked_at is not None or (now.delete_at is not None and account.delete_at is None):
         raise LoginExpired()

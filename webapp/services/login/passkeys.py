@@ -74,7 +74,7 @@ class Passkeys:
             self.attempts.count(*buckets)
         try:
             with self.core.db.write() as tx:
-                share_account(tx, account)
+                share_account(tx, account, method.slug)
                 method.verify_alone(tx, Challenge(account, _challenge_name(browser), [factor]), answers)
                 return self.opening.open(
                     tx,

@@ -147,7 +147,8 @@ class ProofFlow(ABC, Generic[C, Result]):
             self.attempts.spend(*challenge, failures, *further)
         try:
             with self.core.db.write() as tx:
-                lock_if_changed(tx, claim.account)  # before the factor, as a reset of the factors does
+                # before the factor, as a reset of the factors does
+                lock_if_changed(tx, claim.account, choice.method.slug)
                 choice.method.verify(tx, choice.challenge, answers)
                 if failures is not None:
                     self._was_right(tx, failures)
