@@ -94,7 +94,7 @@ def test_a_form_of_an_ended_session_leads_back_to_its_page(ada: Owner, site: Sit
     ada.open("/settings/account/name")
     site.clock.pass_(HOUR)
     page = ada.press("Save", name="Grace")
-    assert (page.path, page.receipts) == ("/log-in", ["Your login timed out or was canceled. Log in again."])
+    assert (page.path, page.receipts) == ("/log-in", ["You've been logged out."])
     assert ada.press("Log in", username="ada", password=ada.password).path == "/settings/account/name"
     site.clock.pass_(HOUR)
     ada.send("POST", "/settings/account/data/file", data={"csrf_token": ada.token()})
