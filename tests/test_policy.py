@@ -33,7 +33,12 @@ def test_a_setting_is_accepted_at_its_bounds_and_refused_beyond_them(name: str) 
             Policy.from_environment({variable: str(beyond)})
 
 
-@pytest.mark.parametrize("text", ["", "fifteen", "15.5", "+15", "²", "1e1", " 15"])
+@pytest.mark.parametrize(("text", "minimum"), [("", 15), (" ", 15), (" 20 ", 20)])
+def test_spaces_around_a_value_count_for_nothing_and_a_blank_one_is_not_set(text: str, minimum: int) -> None:
+    assert Policy.from_environment({"NIGHTLATCH_POLICY_PASSWORD_MINIMUM": text}).password_minimum == minimum
+
+
+@pytest.mark.parametrize("text", ["fifteen", "15.5", "+15", "²", "1e1", "1 5"])
 def test_a_value_that_is_not_a_whole_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"NIGHTLATCH_POLICY_PASSWORD_MINIMUM must be a whole number from 8 to 64"):
         Policy.from_environment({"NIGHTLATCH_POLICY_PASSWORD_MINIMUM": text})
