@@ -71,13 +71,13 @@ class SessionOpening:
         An account without a language gets that of the request. A deletion of the account is undone, and a second factor
         stops a recovery by an operator. Raises `LoginExpired` when the time to undo the deletion is over.
         """
-        if not account.language:
-            tx.execute(update(Account).where(Account.id == account.id).values(language=spoken().code))
+        method = next((one for one in proofs if one not in NO_METHODS), account.login_method)
+        changed: dict[str, str | None] = {} if account.language else {"language": spoken().code}
+        changed |= {"login_method": method} if method != account.login_method else {}
+        if changed:
+            tx.execute(update(Account).where(Account.id == account.id).values(changed))
         if account.recovery_at is not None and any(proof != PASSWORD_PROOF for proof in proofs):
             stop_recovery(tx, self.notices, account, origin)
-        method = next((one for one in proofs if one not in NO_METHODS), account.login_method)
-        if method != account.login_method:
-            tx.execute(update(Account).where(Account.id == account.id).values(login_method=method))
         came_back = account.delete_at is not None and self._come_back(tx, account, origin)
         token = self.sessions.open(tx, account.id, origin, persistent=persistent, proofs=proofs)
         named, kinds = (total_bucket(account.id), *failures), (WRONG, UNGUESSABLE)
