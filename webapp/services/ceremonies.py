@@ -129,9 +129,10 @@ class Ceremonies:
         from webauthn import verify_authentication_response
 
         challenge = self._demand(answer, name)
+        known = _parse_or_refuse(lambda: _known(answer))
         seen = _parse_or_refuse(
             lambda: verify_authentication_response(
-                credential=_known(answer),
+                credential=known,
                 expected_challenge=challenge,
                 expected_rp_id=self.rp_id,
                 expected_origin=list(self.origins),
@@ -144,7 +145,7 @@ class Ceremonies:
             syncs=seen.credential_device_type == "multi_device",
             synced=seen.credential_backed_up,
             verified=seen.user_verified,
-            user=_known(answer)["response"].get("userHandle"),
+            user=known["response"].get("userHandle"),
         )
 
     def _demand(self, answer: str, name: str) -> bytes:
