@@ -12,6 +12,8 @@ from ..domain.refusals import LoginExpired, NotFound
 from .base import At, BigId, Key, MaybeAt, Sealed, Short, Table
 from .database import Transaction
 
+NO_ACCOUNT = 0
+"""The id of no account, with which a query for an unknown name does the same work."""
 SYSTEM = "system"
 """The theme of an account whose pages follow the device."""
 PERSON, OPERATOR = "person", "operator"

@@ -28,7 +28,7 @@ from ..domain.refusals import (
     Refusal,
     TooSoon,
 )
-from ..models.accounts import Account, lock_for_change
+from ..models.accounts import NO_ACCOUNT, Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE, Activity
@@ -43,7 +43,6 @@ from .sealed_numbers import phone_bound, target_bound, unsealed
 from .sessions import Sessions
 from .text_caps import Recipient, TextCaps
 
-NO_ACCOUNT = 0  # the id of no account
 UNFIT: dict[type[Refusal], str] = {
     PhoneNotMobile: "refused: gets no texts",
     PhonePremium: "refused: premium",

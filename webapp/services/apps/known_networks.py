@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, insert, select, update
 
 from ...domain.origin import Origin
-from ...models.accounts import Account
+from ...models.accounts import NO_ACCOUNT, Account
 from ...models.apps import KnownNetwork
 from ...models.base import rows_of
 from ...models.database import Transaction, changed_one_row
 from ..core import Core
 from ..password_attempts import KnownBrowser
 
-NO_ACCOUNT = 0  # the id of no account: looking for an unknown name runs the same query
 NETWORK = KnownNetwork.account_id == bindparam("owner"), KnownNetwork.network == bindparam("here")
 FIND = select(KnownNetwork.id).where(*NETWORK, KnownNetwork.at > bindparam("since"))
 RENEW = update(KnownNetwork).where(*NETWORK).values(at=bindparam("now"))

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from ...domain.codes import draw_base32, grouped, is_base32, tidy_base32
 from ...domain.origin import Origin
 from ...domain.refusals import DatabaseUnavailable, NotFound, TooManyTemporaryPasswords, WrongLogin
-from ...models.accounts import Account, lock_account
+from ...models.accounts import NO_ACCOUNT, Account, lock_account
 from ...models.apps import TemporaryPassword
 from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
@@ -30,7 +30,6 @@ from ..outbox import Outbox
 from ..phone_numbers import PhoneNumbers
 from ..sessions import Sessions
 
-NO_ACCOUNT = 0  # the id of no account: looking for an unknown name runs the same query
 FIND = select(TemporaryPassword).where(
     TemporaryPassword.account_id == bindparam("account"),
     TemporaryPassword.secret_hash == bindparam("secret"),
