@@ -252,6 +252,7 @@ def test_a_program_gets_an_error_of_the_protocol_for_a_request_that_is_refused_u
         floods.count(wiki.server.address)
     page = wiki.server.send("POST", address, data=b"a=b", headers=headers, follow=False)
     assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
+    assert json_of(page)["error_id"]
     assert int(page.response.headers["Retry-After"]) > 0
     for page in (by_form(wiki), wiki.server.send("POST", "/oauth/log-out", follow=False)):
         assert (page.status, page.h1) == (429, "Too many attempts"), "a person sees a page"

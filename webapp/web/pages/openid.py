@@ -116,7 +116,8 @@ def not_accepted(error: HTTPException) -> Any:
         body = {"error": "temporarily_unavailable", "error_description": "Too many requests were refused."}
     else:
         body = {"error": "invalid_request", "error_description": "The request is malformed or too long."}
-        body["error_id"] = app_flow.note("malformed", "", (), **body)  # nothing of the form, which may be unreadable
+    rule = "malformed" if wait is None else "flood"
+    body["error_id"] = app_flow.note(rule, "", (), **body)  # nothing of the form, which may be unreadable
     response = make_response(jsonify(body), error.code)
     response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache"})
     if wait is not None:
