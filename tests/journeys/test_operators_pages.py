@@ -847,6 +847,9 @@ def test_someone_is_invited_by_mail(site: Site, layout: str, htmx: bool) -> None
     assert ada.open("/settings/security/activity").says("You invited @grace.")
     ada.open("/operator/invitations")
     assert ada.press("Invite", email="ada@example.org").problems == ["That email address belongs to another account."]
+    wrong, taken = "Enter a valid email address, like name@example.com.", "That username is taken. Try another."
+    assert ada.press("Invite", email="ada", username="ada").problems == [wrong, taken]
+    assert ada.press("Invite", email="ada", username="grace").problems == [wrong], "she may be invited again"
 
 
 @each_way
