@@ -67,7 +67,7 @@ def test_no_command_but_migrate_makes_a_database(tmp_path: Path) -> None:
 def test_the_reason_of_the_driver_is_told_and_no_secret(tmp_path: Path, url: str, said: str) -> None:
     (tmp_path / "text").write_bytes(NO_DATABASE)
     app = app_with(url.format(tmp_path), tmp_path)
-    for words in (("check",), ("migrate",), ("accounts", "list")):
+    for words in (("check",), ("migrate",), ("develop",), ("accounts", "list")):
         result = run(app, *words)
         assert result.exit_code == 1
         assert f"atabase{':' if words == ('check',) else ''} {said}" in result.output

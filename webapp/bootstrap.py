@@ -112,7 +112,7 @@ class Services:
         self.enrollment = Enrollment(core, attempts, sessions, self.password_proof, emails, self.backup_codes, tell)
         self.second_factors = SecondFactors(core, sessions, self.backup_codes, tell, self.methods)
         self.named_factors, self.forecasts = NamedFactors(core, sessions, tell), Forecasts(self.methods)
-        self.sign_up = SignUp(core, attempts, passwords, sessions, tell, self.usernames, settings.sign_up_open)
+        self.sign_up = SignUp(core, attempts, passwords, sessions, tell, self.usernames, numbers, settings.sign_up_open)
         changing = (guesses, passwords, sessions, self.links, self.outbox, tell)
         self.invitations = Invitations(core, self.sign_up, self.usernames, *changing)
         self.password_changes = PasswordChanges(core, attempts, *changing)

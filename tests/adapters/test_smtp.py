@@ -365,6 +365,14 @@ def test_a_server_that_stalls_is_given_up_after_the_time_out(
     assert (talk, tls) == (drip, "implicit") or complaint == "the mail server took longer than 1 s"
 
 
+@pytest.mark.usefixtures("silent_resolver")
+def test_a_name_server_that_stalls_is_given_up_after_the_time_out() -> None:
+    begun = time.monotonic()
+    server = MailServer("mail.example.org", 25, None, None, "none")
+    assert complaint_of(Unreachable, lambda: mail(server, timeout=1).send(EMAIL)).endswith("took longer than 1 s")
+    assert time.monotonic() - begun < 2
+
+
 def test_a_server_that_stalls_at_the_tls_handshake_is_given_up_after_the_time_out(certificate: Certificate) -> None:
     replies = {b"EHLO": b"250-here\r\n250 STARTTLS\r\n", b"STAR": b"220 go on\r\n"}
     with listening(converse(replies, [])) as server:

@@ -290,6 +290,14 @@ def test_a_lost_answer_is_retried_by_the_worker_and_by_no_library(gateway: Gatew
     assert again.form["text"] == CODE
 
 
+@pytest.mark.usefixtures("silent_resolver")
+def test_a_name_server_that_stalls_is_given_up_after_the_time_out() -> None:
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="took longer than 1 s"):
+        texts("https://gateway.example.org", timeout=1).send(MESSAGE)
+    assert time.monotonic() - begun < 5, "with the import of the SDK"
+
+
 @pytest.mark.parametrize("answer", [answers.never, answers.drip, answers.drip_the_body])
 def test_a_gateway_that_stalls_is_given_up_after_the_time_out(gateway: Gateway, answer: Answer) -> None:
     texts(gateway).send(MESSAGE)  # imports the SDK, so that the import is not measured below

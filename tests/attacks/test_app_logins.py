@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import delete, event, insert, select, update
 
 from tests.attacks.races import Racers
 from tests.attacks.tools import account_id, cookies_of, count
@@ -22,9 +22,11 @@ from tests.people import Owner, Person
 from tests.relying_party import BACK, PUBLIC, VERIFIER, WEB, RelyingParty, answer_of, challenge_of, json_of, target_of
 from webapp.domain.origin import NO_BROWSER
 from webapp.models.app_logins import AppAuthorization, AuthorizationRequest, SessionApp
+from webapp.models.names import SiteKey
 from webapp.models.registered_apps import KEY, AppGroup, RegisteredApp
 from webapp.models.sessions import Session
 from webapp.services.openid.steps import ID_TOKEN
+from webapp.services.openid.subjects import NAME
 
 EVIL = "https://evil.example"
 AT_ONCE = 6
@@ -252,9 +254,20 @@ def test_a_program_gets_an_error_of_the_protocol_for_a_request_that_is_refused_u
         floods.count(wiki.server.address)
     page = wiki.server.send("POST", address, data=b"a=b", headers=headers, follow=False)
     assert (page.status, error_of(page)) == (429, "temporarily_unavailable")
+    assert json_of(page)["error_id"]
     assert int(page.response.headers["Retry-After"]) > 0
     for page in (by_form(wiki), wiki.server.send("POST", "/oauth/log-out", follow=False)):
         assert (page.status, page.h1) == (429, "Too many attempts"), "a person sees a page"
+
+
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "device"])
+def test_a_missing_encryption_key_is_told_in_the_same_way(site: Site, wiki: RelyingParty, path: str) -> None:
+    with site.services.db.write() as tx:
+        tx.execute(insert(SiteKey).values(name=NAME, sealed="none.AAAA"))
+    page = wiki.call(f"/oauth/{path}", token="x", grant_type="authorization_code", code="x")
+    assert (page.status, error_of(page)) == (503, "temporarily_unavailable")
+    assert json_of(page)["error_id"]
+    assert page.response.headers["Retry-After"] == "60"
 
 
 # -- What is refused as a whole --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from tests.attacks.tools import account_id, cookies_of, count, enrolled, give, is_in, live_sessions, stale
+from tests.attacks.tools import account_id, cookies_of, count, enrolled, give, is_in, keep_number, live_sessions, stale
 from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, PHONE, REQUESTS, TWO_FACTOR, Owner, Page
 from webapp.domain.origin import Origin
@@ -574,8 +574,7 @@ def numbered(site: Site) -> Owner:
     """Ada's phone; her account has a phone number, but text messages are not turned on."""
     ada = Owner(site, layout=ANDROID)
     ada.sign_up()
-    services = site.services
-    services.phone_numbers.keep(services.accounts.named("ada"), services.phone_numbers.read(PHONE, ""))
+    keep_number(site, "ada", PHONE)
     ada.turn_on_requests()
     ada.press("Got it")
     ada.log_out()
@@ -606,8 +605,8 @@ def test_the_text_has_the_limits_of_every_text(site: Site, numbered: Owner) -> N
 
 
 def test_an_account_without_login_requests_gets_no_stand_in(site: Site) -> None:
-    eve, services = enrolled(site, "eve"), site.services
-    services.phone_numbers.keep(services.accounts.named("eve"), services.phone_numbers.read(PHONE, ""))
+    eve = enrolled(site, "eve")
+    keep_number(site, "eve", PHONE)
     eve.log_in()
     for path in ("/log-in/verify?method=text-message", "/log-in/waiting?method=text-message"):
         assert eve.open(path).status == 404

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks.tools import count, everything, is_in, live_sessions, stale
+from tests.attacks.tools import count, everything, is_in, keep_number, live_sessions, stale
 from tests.conftest import Site
 from tests.people import PHONE, Owner, Page, Person
 from webapp.domain.origin import Origin
-from webapp.domain.phone_numbers import PhoneNumber
 from webapp.domain.refusals import LinkInvalid
 
 NEW = "a much longer new password"
@@ -157,7 +156,7 @@ def test_an_account_with_an_unconfirmed_address_cannot_enroll_and_the_owner_of_t
     eve.sign_up(confirm_email=False)
     eve.press("Next", email=eve.email)
     assert eve.open("/settings/account/phone").path == "/settings/account/email"
-    site.services.phone_numbers.keep(site.services.accounts.named("eve"), PhoneNumber(PHONE, "GB"))
+    keep_number(site, "eve", PHONE)
     eve.open("/settings/privacy/contacts")
     eve.press("Upload contacts", numbers="07400 123458")
     assert len(everything(site)["contacts"]) == 1

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.attacks.test_texts import CHANGE, HOME, OTHER, TEXTS, account, ask, inside, number_of, owed_texts, texted
-from tests.attacks.tools import cookies_of, count, is_in, live_sessions, stale
+from tests.attacks.tools import cookies_of, count, is_in, keep_number, live_sessions, stale
 from tests.conftest import Site, one_database
 from tests.people import PHONE, Owner
 from webapp.domain.budget_refusals import NumberTaken
@@ -134,7 +134,7 @@ def test_an_account_without_a_confirmed_address_texts_no_new_number(site: Site) 
     with pytest.raises(EmailRequired):
         site.services.phone_numbers.send_code(mine, "c", here, NUMBER)
     assert owed_texts(site) == 0
-    site.services.phone_numbers.keep(mine, NUMBER)
+    keep_number(site, "eve", NUMBER)
     site.services.phone_numbers.send_code(site.services.accounts.named("eve"), "c", here)
     assert owed_texts(site) == 1, "its own number, which the operator gave it"
 
@@ -164,7 +164,7 @@ def test_a_number_is_confirmed_for_three_accounts_and_only_its_holder_learns_tha
 
 def test_accounts_from_an_earlier_version_and_from_before_a_key_rotation_count(site: Site) -> None:
     for n in range(3):
-        site.services.phone_numbers.keep(account(site, f"ada{n}"), NUMBER)
+        keep_number(site, account(site, f"ada{n}").username, NUMBER)
     with site.services.db.write() as tx:
         tx.execute(update(Account).where(Account.username == "ada0").values(phone_number_mac=None))
         tx.execute(update(Account).where(Account.username == "ada1").values(phone_number_mac=None))
@@ -180,7 +180,7 @@ def test_accounts_from_an_earlier_version_and_from_before_a_key_rotation_count(s
 @pytest.mark.parametrize("where", ["enrollment", "settings"])
 def test_the_fourth_account_turns_no_factor_on(site: Site, where: str) -> None:
     for n in range(3):
-        site.services.phone_numbers.keep(account(site, f"ada{n}"), NUMBER)
+        keep_number(site, account(site, f"ada{n}").username, NUMBER)
     eve = inside(site, "eve")
     if where == "enrollment":
         eve.open(f"{TEXTS}/overview")
@@ -361,7 +361,7 @@ def test_only_a_log_in_adopts_and_only_the_code_of_a_log_in(site: Site, tess: Ow
 def test_a_code_to_a_replaced_number_is_not_adopted(site: Site, tess: Owner) -> None:
     tess.log_in()
     code = site.texted_code(PHONE)
-    site.services.phone_numbers.keep(site.services.accounts.named("tess"), PhoneNumber(OTHER, "GB"))
+    keep_number(site, "tess", PhoneNumber(OTHER, "GB"))
     other = tess.other_browser()
     assert not other.log_in().says(SHARED)
     assert other.press("Verify", code=code).status == 422

@@ -8,7 +8,18 @@ from random import Random
 import pytest
 from sqlalchemy import update
 
-from tests.attacks.tools import account_id, cookies_of, count, enrolled, give, is_in, live_sessions, stale, thief_of
+from tests.attacks.tools import (
+    account_id,
+    cookies_of,
+    count,
+    enrolled,
+    give,
+    is_in,
+    keep_number,
+    live_sessions,
+    stale,
+    thief_of,
+)
 from tests.conftest import Site
 from tests.people import PHONE, TWO_FACTOR, Owner, Person
 from webapp.adapters.keyring import AesGcmKeyring
@@ -37,7 +48,7 @@ def account(site: Site, username: str) -> Account:
 def texted(site: Site, username: str, number: str = PHONE) -> Owner:
     """A user with text messages and a backup code who never logged in; no text was sent yet."""
     owner, services = enrolled(site, username), site.services
-    services.phone_numbers.keep(services.accounts.named(username), services.phone_numbers.read(number, ""))
+    keep_number(site, username, number)
     owner_id, keyring = account_id(site, username), AesGcmKeyring(services.settings.encryption_keys, services.entropy)
     values = {"method": "text-message", "sealed": keyring.seal("", factor_bound(owner_id, "text-message"))}
     with services.db.write() as tx:
@@ -77,7 +88,7 @@ def number_of(prefix: int, last: int = 0) -> PhoneNumber:
 
 def with_number(site: Site, n: int) -> Account:
     """An account that has its number already."""
-    site.services.phone_numbers.keep(account(site, f"eve{n}"), PhoneNumber(f"+4474{n:04d}0000", "GB"))
+    keep_number(site, account(site, f"eve{n}").username, PhoneNumber(f"+4474{n:04d}0000", "GB"))
     return site.services.accounts.named(f"eve{n}")
 
 
@@ -309,8 +320,8 @@ def test_countries_that_are_not_listed_get_no_text_and_are_not_offered(site: Sit
 
 @pytest.mark.usefixtures("two_countries")
 def test_a_country_that_was_removed_from_the_list_gets_no_log_in_codes(site: Site) -> None:
-    tess, keep = texted(site, "tess"), site.services.phone_numbers.keep
-    keep(site.services.accounts.named("tess"), PhoneNumber("+14155550123", "US"))
+    tess = texted(site, "tess")
+    keep_number(site, "tess", PhoneNumber("+14155550123", "US"))
     with pytest.raises(CountryNotServed):
         site.services.phone_numbers.number_of(site.services.accounts.named("tess"))
     page = tess.log_in()
@@ -477,8 +488,7 @@ def test_an_unconfirmed_number_gets_no_log_in_code(site: Site) -> None:
 
 
 def test_a_number_alone_is_no_factor_and_gets_no_log_in_code(site: Site, ada: Owner) -> None:
-    keep = site.services.phone_numbers.keep
-    keep(site.services.accounts.named("ada"), site.services.phone_numbers.read(PHONE, ""))
+    keep_number(site, "ada", PHONE)
     other = ada.other_browser()
     other.log_in()
     assert other.open("/log-in/verify?method=text-message").status == 404

@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 from tests.conftest import Site
 from tests.people import HOST, IPHONE, Owner, Person
 from webapp.domain.codes import grouped
+from webapp.domain.phone_numbers import PhoneNumber
 from webapp.models.factors import Factor, factor_bound, sole_external_id
 from webapp.models.migrate import METADATA
 from webapp.models.sessions import Session
@@ -211,6 +212,13 @@ def token_of(site: Site, person: Person) -> str:
         token = cookies.session_token()
     assert token is not None
     return token
+
+
+def keep_number(site: Site, username: str, number: str | PhoneNumber) -> None:
+    """Gives the account this number without a code, as the operator does."""
+    numbers, account = site.services.phone_numbers, site.services.accounts.named(username)
+    with site.services.db.write() as tx:
+        numbers.keep(tx, account, number if isinstance(number, PhoneNumber) else numbers.parse(number, ""))
 
 
 def user_of(site: Site, person: Person) -> User:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select, update
 
+from tests.attacks.tools import give, stale, thief_of
 from tests.conftest import Site
 from tests.people import TWO_FACTOR, Owner, named
 from webapp.models.accounts import Account
 from webapp.models.sessions import Attempt, Session
 
 PAGE = f"{TWO_FACTOR}/backup-code"
+NEW = "seven brass wheels turning"
 COOKIES = ("session", "login", "form", "browser", "remembered")
 
 
@@ -217,11 +219,11 @@ def test_after_the_operator_removed_it_the_pages_offer_a_new_one(enrolled: Owner
     assert ada.follow("Get a backup code").says("You don't have a backup code yet.")
 
 
-def lose_the_answer(ada: Owner) -> None:
+def lose_the_answer(ada: Owner, path: str = "/log-in/backup-code") -> None:
     """Sends the backup code and forgets the answer: the browser keeps the cookies that it had."""
     before, domain = {name: ada.cookie(name) for name in COOKIES}, ada.host.split(":")[0]
     page = ada.page
-    ada.post("/log-in/backup-code", follow=False, code=ada.kept_code)
+    ada.post(path, follow=False, code=ada.kept_code)
     for name, value in before.items():
         ada.client.delete_cookie(name, domain=domain)
         if value is not None:
@@ -325,3 +327,91 @@ def test_an_old_page_leads_nowhere_after_a_lost_answer(returning: Owner) -> None
     lose_the_answer(ada)
     data = {"csrf_token": "old", "code": ada.kept_code}
     assert ada.send("POST", "/log-in/backup-code", data=data).h1 == "Log in"
+
+
+# -- At step-up ------------------------------------------------------------------------------------
+
+
+def at_step_up(ada: Owner) -> str:
+    """Opens the page of the backup code on the way to a new password, and returns its path."""
+    ada.open("/settings/account/password")
+    stale(ada).press("Save", password=NEW)
+    ada.press("Verify", password=ada.password)
+    path = "/step-up/backup-code?next=/settings/account/password"
+    ada.open(path)
+    return path
+
+
+def test_when_the_answer_got_lost_at_step_up_the_same_code_leads_on_too(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    path = at_step_up(ada)
+    lose_the_answer(ada, path)
+    lose_the_answer(ada, path)
+    page = ada.press("Verify", code=ada.kept_code)
+    assert page.h1 == "Save your new backup code"
+    assert page.backup_code != ada.kept_code
+    assert ada.press("Got it").receipts[0].startswith("Password changed."), "what was asked for is done"
+    assert sum(mail.subject.startswith("Your backup code was used") for mail in site.emails(ada.email)) == 1
+    with site.services.db.read() as tx:
+        assert len(tx.objects.scalars(select(Session).where(Session.ended_at.is_(None))).all()) == 1
+        assert tx.scalar(select(func.count()).where(Attempt.bucket.startswith("unguessable:"))) == 0
+
+
+def go_on(ada: Owner, path: str, _older: str) -> None:
+    """The answer arrived, and a copy of the token that it replaced comes with the same code."""
+    replaced = ada.cookie("session")
+    assert ada.post(path, code=ada.kept_code).h1 == "Save your new backup code"
+    give(ada, session=replaced or "")
+
+
+def wait_at_step_up(ada: Owner, path: str, _older: str) -> None:
+    lose_the_answer(ada, path)
+    ada.site.clock.pass_(600)
+
+
+def go_back(ada: Owner, path: str, older: str) -> None:
+    """The same session has an older token, from before the password was proved."""
+    lose_the_answer(ada, path)
+    give(ada, session=older)
+
+
+def end_all(ada: Owner, path: str, _older: str) -> None:
+    lose_the_answer(ada, path)
+    with ada.site.services.db.write() as tx:
+        ada.site.services.sessions.end_others(tx, 1, None)
+
+
+@pytest.mark.parametrize("before", [go_on, wait_at_step_up, go_back, end_all])
+def test_a_used_backup_code_leads_on_for_its_own_unanswered_step_up_only(
+    enrolled: Owner, before: Callable[[Owner, str, str], None]
+) -> None:
+    ada, older = enrolled, enrolled.cookie("session") or ""
+    path = at_step_up(ada)
+    before(ada, path, older)
+    page = ada.post(path, code=ada.kept_code)
+    assert (page.path, ada.cookie("session")) == ("/log-in", None)
+
+
+def test_another_code_leads_nowhere_after_a_lost_answer_at_step_up(enrolled: Owner) -> None:
+    ada = enrolled
+    path = at_step_up(ada)
+    lose_the_answer(ada, path)
+    assert ada.post(path, code="AAAA-AAAA-AAAA-AAAA").path == "/log-in"
+
+
+def test_an_old_page_leads_nowhere_after_a_lost_answer_at_step_up(enrolled: Owner) -> None:
+    ada = enrolled
+    path = at_step_up(ada)
+    lose_the_answer(ada, path)
+    data = {"csrf_token": "old", "code": ada.kept_code}
+    assert ada.send("POST", path, data=data).path == "/log-in"
+
+
+def test_the_code_of_a_lost_answer_leads_a_browser_without_its_page_nowhere(enrolled: Owner) -> None:
+    """It has a copy of the token, and knows the code."""
+    ada = enrolled
+    path = at_step_up(ada)
+    thief = thief_of(ada)
+    lose_the_answer(ada, path)
+    thief.open("/help/cannot-log-in")
+    assert thief.post(path, code=ada.kept_code).path == "/log-in"

@@ -50,6 +50,9 @@ class TestWithSupport:
         for path in ("/log-in/methods", "/log-in/backup-code"):
             page = returning.open(path)
             assert (page.path, page.link("help@example.org")) == (path, "mailto:help@example.org")
+            assert page.says(
+                "only the people who run this site can help you. You can reach them here: help@example.org"
+            )
         for path in ("/forgot-password", "/help/two-factor-authentication"):
             assert returning.open(path).link("help@example.org") == "mailto:help@example.org", path
         for path in ("/reset-password/0000", "/not-you/0000", "/log-in/here/0000"):

@@ -8,7 +8,7 @@ import pytest
 import segno
 from werkzeug.test import create_environ, run_wsgi_app
 
-from tests.attacks.tools import cookies_of
+from tests.attacks.tools import cookies_of, keep_number
 from tests.conftest import Site, one_database
 from tests.doubles import CheapHasher, FailingPushes
 from tests.pace import least_cost
@@ -618,8 +618,7 @@ def test_polling_without_a_pending_login_reveals_nothing(site: Site) -> None:
 
 
 def test_a_text_stands_in_when_the_account_has_a_phone_number(phone: Owner, site: Site) -> None:
-    services = site.services
-    services.phone_numbers.keep(services.accounts.named("ada"), services.phone_numbers.read(PHONE, ""))
+    keep_number(site, "ada", PHONE)
     browser = phone.other_browser(layout=DESKTOP, htmx=False)
     assert TEXT_INSTEAD in browser.log_in().buttons
     page = browser.press(TEXT_INSTEAD)

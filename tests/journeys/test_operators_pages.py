@@ -325,6 +325,19 @@ def test_what_an_app_cannot_have_is_said_beside_the_field(site: Site, ada: Owner
     assert site.services.operators.apps.all() == []
 
 
+@pytest.mark.parametrize("kind", ["web", "guarded"])
+def test_a_form_that_is_sent_twice_adds_one_app(site: Site, ada: Owner, kind: str) -> None:
+    page, typed = ada.open(f"{APPS}/new"), {"name": "Wiki", "redirect_uris": CALLBACK, "host": "wiki.example.org"}
+    first = ada.press("Add", kind=kind, **typed)
+    ada.page = page
+    again = ada.press("Add", kind=kind, **typed)
+    assert (first.status, again.status, again.path) == (200, 200, first.path)
+    assert again.problems == ["That's already done, maybe in another tab. Here's the current status."]
+    assert only_app(site) in first.path
+    assert add_app(ada, kind="public", client_id="mine").path != first.path, "one that we did not draw is not used"
+    assert "mine" not in [app.client_id for app in site.services.operators.apps.all()]
+
+
 def test_every_wrong_field_of_a_new_app_is_named_at_once(site: Site, ada: Owner) -> None:
     page = add_app(ada, name="", redirect_uris="")
     assert (page.status, page.problems) == (422, ["Enter a name.", "Enter at least one redirect address."])
@@ -847,6 +860,9 @@ def test_someone_is_invited_by_mail(site: Site, layout: str, htmx: bool) -> None
     assert ada.open("/settings/security/activity").says("You invited @grace.")
     ada.open("/operator/invitations")
     assert ada.press("Invite", email="ada@example.org").problems == ["That email address belongs to another account."]
+    wrong, taken = "Enter a valid email address, like name@example.com.", "That username is taken. Try another."
+    assert ada.press("Invite", email="ada", username="ada").problems == [wrong, taken]
+    assert ada.press("Invite", email="ada", username="grace").problems == [wrong], "she may be invited again"
 
 
 @each_way

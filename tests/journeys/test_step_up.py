@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.attacks.tools import old_token
 from tests.conftest import Site
@@ -130,6 +130,18 @@ def test_a_backup_code_is_accepted_and_the_act_continues(enrolled: Owner, site: 
         "Password changed. All your other devices were logged out. We sent you a confirmation email."
     ]
     assert any("backup code was used" in mail.subject for mail in site.emails(ada.email))
+
+
+def test_an_act_whose_key_is_missing_is_dropped_and_the_proof_is_not(enrolled: Owner, site: Site) -> None:
+    ada = enrolled
+    ada.open("/settings/account/password")
+    stale(ada)
+    ada.press("Save", password=NEW)
+    ada.press("Verify", password=ada.password)
+    with site.services.db.write() as tx:
+        tx.execute(update(KeptAct).values(sealed="none.AAAA"))
+    page = ada.press("Verify", code=ada.next_code())
+    assert (page.status, page.path, page.h1) == (200, "/settings/account/password", "Change your password")
 
 
 def test_a_stale_page_of_the_new_backup_code_leads_home_and_does_nothing(enrolled: Owner) -> None:

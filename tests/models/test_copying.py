@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import create_engine, insert, select, text
 
 from tests.models.test_migrations import NAMES
 from tests.models.test_migrations import url as url  # the fixture
@@ -23,6 +23,12 @@ from webapp.settings import Settings
 
 to_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 DELETED = 4711
+DIES = """
+CREATE FUNCTION dies() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+CREATE TRIGGER dies BEFORE INSERT ON sessions EXECUTE FUNCTION dies();
+"""
+"""After the accounts were copied."""
 
 
 @pytest.fixture
@@ -81,8 +87,26 @@ def test_a_row_that_does_not_fit_is_told_and_nothing_is_copied(url: str, file: P
         connection.execute("UPDATE accounts SET name = char(65, 0, 66) WHERE id = 1")
         connection.commit()
     result = copy(url, file)
-    assert (result.exit_code, "NUL" in str(result.exception)) == (1, True)
+    assert result.output.startswith(f"Error: The database {file} can't be copied: "), result.output
+    assert (result.exit_code, "NUL" in result.output) == (1, True)
     assert not any(rows(url).values())
+
+
+@to_postgresql
+def test_a_connection_that_dies_meanwhile_is_told_and_nothing_is_copied(url: str, file: Path) -> None:
+    migrate(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(DIES))
+    result = copy(url, file)
+    assert result.stderr.startswith(f"Error: The database {file} can't be copied: "), result.output
+    assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (1, 1, "")
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER dies ON sessions"))
+        connection.execute(text("DROP FUNCTION dies"))
+    engine.dispose()
+    assert not any(rows(url).values())
+    assert copy(url, file).exit_code == 0, "the same again"
 
 
 def test_a_file_that_is_not_up_to_date_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from tests.conftest import Site
 from tests.doubles import START, CheapHasher
 from tests.people import PASSWORD, PHONE, TWO_FACTOR, Owner
 from webapp.domain.account_refusals import UsernameTaken
+from webapp.domain.budget_refusals import NumberTaken
 from webapp.domain.origin import Origin
+from webapp.domain.phone_numbers import PhoneNumber
 from webapp.domain.refusals import (
     CodeAlreadyUsed,
     CodeExpired,
@@ -176,6 +178,21 @@ def test_a_username_that_is_taken_while_the_password_is_hashed_belongs_to_the_fi
     with pytest.raises(UsernameTaken):
         site.services.sign_up.create("Eve", "ADA", "violet tractors hum", HERE)
     assert ada.other_browser().log_in().h1 == "Welcome, Ada Lovelace"
+
+
+def test_a_number_that_a_third_account_gets_while_the_password_is_hashed_goes_to_no_fourth(
+    site: Site, hasher: SlowHasher
+) -> None:
+    def create(username: str) -> Account:
+        made = "Grace", username, "violet tractors hum", None
+        return site.services.sign_up.create_by_operator(*made, confirmed=False, number=PhoneNumber(PHONE, "GB"))
+
+    for name in ("one", "two"):
+        create(name)
+    hasher.before_hash = lambda: create("three")
+    with pytest.raises(NumberTaken):
+        create("four")
+    assert [account.username for account in site.services.accounts.all()] == ["one", "three", "two"]
 
 
 def test_a_renewed_hash_of_the_old_password_never_replaces_a_new_password(site: Site, hasher: SlowHasher) -> None:

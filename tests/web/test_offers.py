@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.attacks.tools import keep_number
 from tests.conftest import Site
 from tests.doubles import CheapHasher
 from tests.people import Owner, Person
@@ -46,7 +47,7 @@ class TestServedWithoutGateway:
         ada = Owner(site)
         ada.sign_up(confirm_email=False)
         account = site.services.accounts.named("ada")
-        site.services.phone_numbers.keep(account, site.services.phone_numbers.read("+447400123456", ""))
+        keep_number(site, "ada", "+447400123456")
         site.services.phone_numbers.send_code(site.services.accounts.named("ada"), "log-in:1", Origin("192.0.2.1"))
         asked = site.services.phone_numbers.sent(account, "log-in:1")
         assert asked is not None

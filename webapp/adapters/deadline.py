@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from threading import Timer
+from threading import Thread, Timer
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -24,6 +28,27 @@ class Deadline:
     def left(self) -> float:
         """Seconds left, at least 0.01: a socket timeout of 0 means non-blocking."""
         return max(0.01, self._ends - monotonic())
+
+    def within(self, call: Callable[[], T]) -> T:
+        """What `call` returns or raises. Raises `TimeoutError` when the time has passed before.
+
+        For what resolves a name: getaddrinfo knows no time-out. It runs in a thread of its own, which then goes on
+        until the system gives up.
+        """
+        result: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result.set_result(call())
+            except Exception as error:
+                result.set_exception(error)
+
+        Thread(target=run, daemon=True).start()
+        wait((result,), self.left)
+        if not result.done():
+            self._close()
+            raise TimeoutError
+        return result.result()
 
     def watch(self, connection: socket.socket) -> None:
         """Raises `TimeoutError` when the time has passed already."""

@@ -11,10 +11,8 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
-from threading import Thread
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ..domain.app_addresses import OWN_PORTS
@@ -77,7 +75,7 @@ class HttpRequests:
     def _opened(self, parts: SplitResult, port: int, networks: Sequence[str], deadline: Deadline) -> socket.socket:
         """A connection to an address that was judged, with TLS for the name."""
         name = parts.hostname or ""
-        found = _within(deadline, lambda: self._resolve(name, port))
+        found = deadline.within(lambda: self._resolve(name, port))
         connection = _connected(self._judged(parts.scheme, found, networks), port, deadline)
         try:
             deadline.watch(connection)
@@ -124,23 +122,6 @@ def _parsed(url: str) -> tuple[SplitResult, int]:
     if parts.scheme not in OWN_PORTS or not parts.hostname or "@" in parts.netloc:
         raise Refused(f"{SERVER} has an address that is neither https nor http")
     return parts, parts.port or OWN_PORTS[parts.scheme]
-
-
-def _within(deadline: Deadline, resolve: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """What `resolve` returns or raises; `TimeoutError` when the time has passed before.
-
-    getaddrinfo knows no time-out, so it runs in a thread of its own, which then goes on until the system gives up.
-    """
-    result: Future[Sequence[str]] = Future()
-
-    def run() -> None:
-        try:
-            result.set_result(resolve())
-        except Exception as error:
-            result.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    return result.result(deadline.left)
 
 
 def _connected(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:

@@ -37,7 +37,7 @@ class SingleSendAdapter(HTTPAdapter):
 
         class Watched(kind):  # type: ignore[misc, valid-type]
             def _new_conn(self) -> socket.socket:
-                connection: socket.socket = super()._new_conn()
+                connection: socket.socket = deadline.within(super()._new_conn)
                 connection.settimeout(timeout)  # the timeout of connecting is too short for TLS
                 deadline.watch(connection)
                 return connection

@@ -148,7 +148,7 @@ class _Client(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         # half of the time for each address, so that IPv4 is tried when an IPv6 route does not work
-        connection = socket.create_connection((host, port), timeout / 2)
+        connection = self._deadline.within(lambda: socket.create_connection((host, port), timeout / 2))
         connection.settimeout(self._deadline.left)
         self._deadline.watch(connection)
         return self._implicit.wrap_socket(connection, server_hostname=host) if self._implicit else connection

@@ -12,7 +12,7 @@ from ..domain.refusals import Refusal
 from .accounts import accounts
 from .apps import apps
 from .check import check
-from .common import SAY, services
+from .common import SAY, reports_unusable_database, services
 from .database import copy_from, migrate_command, moved, purge, restored
 from .groups import groups
 from .guarded import doctor, echo
@@ -36,6 +36,7 @@ def install(app: Flask, say: Callable[[Refusal], str]) -> None:
 @click.command("develop")
 @click.option("--port", type=int, help="The port to listen on; by default that of the server name.")
 @with_appcontext
+@reports_unusable_database()
 def develop(port: int | None) -> None:
     """Start the development site with its worker and a demo account."""
     from ..development import run  # imports Alembic too

@@ -33,12 +33,10 @@ def create(username: str, email: str | None, name: str, email_confirmed: bool, p
     password = click.prompt("Password", hide_input=True) if asks else sys.stdin.readline().rstrip("\n")
     address = normalize(email) if email else None
     number = services().phone_numbers.read(phone, "") if phone else None
-    if number is not None:
-        services().phone_numbers.demand_room(number)
     known = was_deleted(username)
-    account = services().sign_up.create_by_operator(name, username, password, address, confirmed=email_confirmed)
-    if number is not None:
-        services().phone_numbers.keep(account, number)
+    account = services().sign_up.create_by_operator(
+        name, username, password, address, confirmed=email_confirmed, number=number
+    )
     click.echo(f"Created {account.username}.")
     tell_if(known)
 

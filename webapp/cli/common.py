@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..domain.ports import KeyMissing
 from ..domain.refusals import DatabaseUnavailable, NotFound, Refusal
 from ..environment import PREFIX
 from ..models.database import said
-from ..models.revisions import missing_file
+from ..models.revisions import UnusableDatabase, missing_file
 
 SAY = "nightlatch-say"
 
@@ -54,6 +55,16 @@ def reports_refusals(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(sentence) from None
 
     return wrapped
+
+
+@contextmanager
+def reports_unusable_database() -> Iterator[None]:
+    """Decorates a command that makes or changes the tables: a database that it cannot use ends it with one sentence and
+    status 1."""
+    try:
+        yield
+    except UnusableDatabase as error:
+        raise click.ClickException(f"The database {error}.") from None
 
 
 def _about_database(url: str) -> str | None:

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from ..models.revisions import UnusableDatabase
-from .common import reports_refusals, services
+from .common import reports_refusals, reports_unusable_database, services
 
 
 @click.command("purge")
@@ -40,27 +39,23 @@ def moved() -> None:
 
 @click.command("migrate")
 @with_appcontext
+@reports_unusable_database()
 def migrate_command() -> None:
     """Upgrade the database schema."""
     from ..models.migrate import migrate  # Alembic: 60 ms and 11 MiB (docs/decisions/lazy-imports.md)
 
-    try:
-        migrate(services().settings.database_url)
-    except UnusableDatabase as error:
-        raise click.ClickException(f"The database {error}.") from None
+    migrate(services().settings.database_url)
 
 
 @click.command("copy-from")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path))
 @with_appcontext
+@reports_unusable_database()
 def copy_from(file: Path) -> None:
     """Copy a SQLite database to the empty PostgreSQL database of the settings. Stop the site before."""
     from ..models.copying import copy_rows  # Alembic too
 
-    try:
-        count = copy_rows(file, services().settings.database_url)
-    except UnusableDatabase as error:
-        raise click.ClickException(f"The database {error}.") from None
+    count = copy_rows(file, services().settings.database_url)
     click.echo(
         f"Copied {count} rows. Next, run `flask --app wsgi moved`, or `flask --app wsgi restored` after a backup."
     )

@@ -7,8 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
 
-from .database import Database
+from ..domain.refusals import DatabaseUnavailable
+from .database import Database, said
 from .migrate import METADATA, migrate, trouble, writing
 from .revisions import UnusableDatabase
 
@@ -20,7 +22,8 @@ WRITTEN_BY_A_START = "site_values"
 def copy_rows(file: Path, database_url: str) -> int:
     """Copies every row of the file to PostgreSQL, all or none, and returns how many. The file is not changed.
 
-    Raises `UnusableDatabase`: also when the file is not of this version or in use, or when the other has rows already.
+    Raises `UnusableDatabase`: also when the file is not of this version or in use, when the other has rows already, and
+    when one of both fails meanwhile.
     """
     if database_url.startswith("sqlite"):
         raise UnusableDatabase("at NIGHTLATCH_DATABASE_URL is not PostgreSQL; a file of SQLite is copied by a backup")
@@ -37,6 +40,9 @@ def copy_rows(file: Path, database_url: str) -> int:
                     raise UnusableDatabase(f"at NIGHTLATCH_DATABASE_URL has rows in {table.name}; name an empty one")
             target.execute(METADATA.tables[WRITTEN_BY_A_START].delete())
             return sum(_copy(table.name, tx.connection, target) for table in METADATA.sorted_tables)
+    except (DatabaseUnavailable, DBAPIError) as error:
+        why = said(error).partition(" DETAIL:")[0]  # there PostgreSQL quotes the row
+        raise UnusableDatabase(f"{file} can't be copied: {why}; it is copied whole or not at all") from error
     finally:
         source.engine.dispose()
 

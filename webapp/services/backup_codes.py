@@ -43,10 +43,16 @@ class BackupCodes:
         return successor
 
     def keep(self, tx: Transaction, account_id: int, session_id: int, code: str, exchange: str = "") -> None:
-        """Keeps a new code sealed for the session that generated it, until it is saved (`kept`). `exchange` is what the
-        session was opened with (`exchange_of`)."""
-        sealed = self.core.keyring.seal(f"{code}:{exchange}", new_backup_code_bound(account_id, session_id))
-        values = {"sealed_backup_code": sealed, "backup_code_at": self.core.clock.now()}
+        """Keeps a new code sealed for the session that generated it, until it is saved (`kept`).
+
+        `exchange` is what the session got its token with (`exchange_of`), if it got one: it was last seen before the
+        code was made, until that token is presented for the first time.
+        """
+        now, sealed = self.core.clock.now(), f"{code}:{exchange}"
+        sealed = self.core.keyring.seal(sealed, new_backup_code_bound(account_id, session_id))
+        values: dict[str, str | int] = {"sealed_backup_code": sealed, "backup_code_at": now}
+        if exchange:  # so long ago that `Sessions.see` writes at once
+            values["seen_at"] = now - self.core.policy.session_seen_every - self.core.policy.clock_ahead
         tx.execute(update(Session).where(Session.id == session_id).values(values))
 
     def kept(self, user: User) -> str | None:
@@ -59,9 +65,11 @@ class BackupCodes:
         return code if _hash(account_id, code) == user.account.backup_code_hash else None
 
     def unseen(self, tx: Transaction, account_id: int, exchange: str) -> Session | None:
-        """The session that this exchange opened, its row locked, if its token was never presented. It may be over."""
+        """The session that got its token with this exchange in the last ten minutes, its row locked, if that token was
+        never presented. It may be over."""
         own = Session.account_id == account_id, Session.sealed_backup_code.is_not(None)
-        unseen = select(Session).where(*own, Session.seen_at < Session.started_at).with_for_update()
+        recent = *own, self.core.within(Session.backup_code_at, self.core.policy.fresh)
+        unseen = select(Session).where(*recent, Session.seen_at < Session.backup_code_at).with_for_update()
         found = tx.objects.scalars(unseen).all()
         return next((one for one in found if compare_digest(self._opened(one)[1], exchange)), None)
 
@@ -73,7 +81,7 @@ class BackupCodes:
                 tx.execute(kept.values(sealed_backup_code=None, backup_code_at=None))
 
     def _opened(self, session: Session) -> tuple[str, str]:
-        """The kept code, and the exchange that the session was opened with, if any."""
+        """The kept code, and the exchange that the session got its token with, if any."""
         assert session.sealed_backup_code is not None
         bound = new_backup_code_bound(session.account_id, session.id)
         code, _, exchange = self.core.keyring.open(session.sealed_backup_code, bound).partition(":")
@@ -83,9 +91,10 @@ class BackupCodes:
         return {"backup_code_hash": _hash(account_id, code), "backup_code_made_at": self.core.clock.now()}
 
 
-def exchange_of(account_id: int, typed: str, challenge: str) -> str:
-    """By what the use of a code at this challenge is known again. Raises `CodeMalformed`."""
-    return _hash(account_id, f"{read_base32(typed)} at {challenge}")
+def exchange_of(account_id: int, typed: str, token_hash: str) -> str:
+    """By what the use of a code is known again, with the hash of the token of the browser that sent it. Raises
+    `CodeMalformed`."""
+    return _hash(account_id, f"{read_base32(typed)} with {token_hash}")
 
 
 def _hash(account_id: int, code: str) -> str:

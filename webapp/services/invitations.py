@@ -14,6 +14,7 @@ from itertools import count
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from ..domain.account_refusals import UsernameTaken
 from ..domain.codes import draw_token
 from ..domain.labels import tidy_name
 from ..domain.names import key_of
@@ -38,6 +39,8 @@ from .usernames import Usernames
 PURPOSE = "invite"
 NOT_IN_USERNAMES = re.compile(r"[^a-z0-9._-]+")
 LONGEST_STEM = 24  # characters; a number may follow
+WAITS_FOR_OWNER = Account.email.is_(None), Account.made_by_operator
+"""The conditions for an account whose owner has not used an invitation yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,14 @@ class Invitations:
         return account
 
     def problems(self, typed: str, username: str | None, name: str | None) -> list[Refusal]:
-        """What is malformed of the fields that are not empty, so that all is said at once. Reads and writes nothing."""
-        checks: list[tuple[str | None, Callable[[], object]]] = [
-            (typed, lambda: normalize(typed)),
-            (username, lambda: self.usernames.tidy(username or "")),
-            (name, lambda: tidy_name(name or "", self.core.policy.name_maximum)),
-        ]
-        return refusals_of(check for given, check in checks if given)
+        """What is wrong with the fields that are not empty, so that all is said at once. Writes nothing."""
+        with self.core.db.read() as tx:
+            checks: list[tuple[str | None, Callable[[], object]]] = [
+                (typed, lambda: normalize(typed)),
+                (username, lambda: self._demand_free(tx, self.usernames.tidy(username or ""))),
+                (name, lambda: tidy_name(name or "", self.core.policy.name_maximum)),
+            ]
+            return refusals_of(check for given, check in checks if given)
 
     def accept(self, opened: OpenLink, new: str, origin: Origin) -> None:
         """Sets the password, confirms the address and consumes the link.
@@ -119,10 +123,16 @@ class Invitations:
 
     def _invited(self, tx: Transaction, address: str, username: str | None) -> Account | None:
         """The newest account that the operator made for this address, and whose owner has not confirmed it."""
-        invited = [Account.unconfirmed_email == address, Account.email.is_(None), Account.made_by_operator]
+        invited = [Account.unconfirmed_email == address, *WAITS_FOR_OWNER]
         if username is not None:
             invited.append(Account.username_key == key_of(username.removeprefix("@")))
         return tx.objects.scalars(select(Account).where(*invited).order_by(Account.id.desc()).limit(1)).one_or_none()
+
+    def _demand_free(self, tx: Transaction, username: str) -> None:
+        """Raises `UsernameTaken`, unless the account of this name may be invited again."""
+        waits = select(Account.id).where(Account.username_key == key_of(username), *WAITS_FOR_OWNER)
+        if self.usernames.is_taken(tx, username) and tx.scalar(waits) is None:
+            raise UsernameTaken()
 
     def _free_username(self, tx: Transaction, address: str) -> str:
         """A username after the local part of the address, with a number if that one is taken or reserved."""

@@ -9,6 +9,7 @@ from hmac import compare_digest
 from sqlalchemy import delete, insert, select
 
 from ..domain.codes import draw_token
+from ..domain.ports import KeyMissing
 from ..models.database import changed_one_row
 from ..models.sessions import KeptAct
 from ..models.user import User
@@ -42,13 +43,17 @@ class KeptActs:
         return key
 
     def take(self, user: User, key: str, path: str | None) -> Act | None:
-        """Returns the act of this browser for the page `path` and deletes it; one for another page is only deleted."""
+        """Returns the act of this browser for the page `path` and deletes it. One for another page is only deleted, and
+        so is one whose key is missing: the proof after which it is taken must not be lost with it."""
         own = KeptAct.session_id == user.session.id
         with self.core.db.write() as tx:
             row = tx.execute(select(KeptAct.id, KeptAct.at, KeptAct.sealed).where(own)).one_or_none()
             if row is None or not changed_one_row(tx, delete(KeptAct).where(KeptAct.id == row.id)):
                 return None
-        kept = json.loads(self.core.keyring.open(row.sealed, act_bound(user.session.id)))
+        try:
+            kept = json.loads(self.core.keyring.open(row.sealed, act_bound(user.session.id)))
+        except KeyMissing:
+            return None
         kept_key, kept_path, form, trusted = [*kept, True][:4]  # the version before kept trusted forms only
         is_recent = self.core.is_within(row.at, self.core.policy.fresh)
         if not is_recent or kept_path != path or not compare_digest(kept_key, key):

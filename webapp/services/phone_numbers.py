@@ -28,7 +28,7 @@ from ..domain.refusals import (
     Refusal,
     TooSoon,
 )
-from ..models.accounts import NO_ACCOUNT, Account, lock_for_change
+from ..models.accounts import Account, lock_for_change
 from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE, Activity
@@ -98,15 +98,11 @@ class PhoneNumbers:
             raise NotFound()
         return self.parse(e164, "")
 
-    def keep(self, account: Account, number: PhoneNumber) -> None:
-        """Sets the number without a code, for the operator, who must know that it is the owner's."""
-        with self.core.db.write() as tx:
-            tx.execute(update(Account).where(Account.id == account.id).values(self._values(account, number)))
-
-    def demand_room(self, number: PhoneNumber) -> None:
-        """Raises `NumberTaken` for a number that a further account may not have."""
-        with self.core.db.read() as tx:
-            self._limit_accounts(tx, NO_ACCOUNT, number)
+    def keep(self, tx: Transaction, account: Account, number: PhoneNumber) -> None:
+        """Sets the number without a code, for the operator, who must know that it is the owner's. Raises
+        `NumberTaken`."""
+        self._limit_accounts(tx, account.id, number)
+        tx.execute(update(Account).where(Account.id == account.id).values(self._values(account, number)))
 
     def send_proof(self, account: Account, challenge: str, origin: Origin) -> None:
         """Texts a code to the account's own number after a right password.

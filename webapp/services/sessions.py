@@ -93,18 +93,14 @@ class Sessions:
     def open(
         self, tx: Transaction, account_id: int, origin: Origin, *, persistent: bool, proofs: Sequence[str]
     ) -> SessionToken:
-        """Opens a session for a user who has just proved all that the account requires: `proofs`, as in the table.
-
-        One that a backup code opens was last seen before it began, until its token is presented for the first time.
-        """
+        """Opens a session for a user who has just proved all that the account requires: `proofs`, as in the table."""
         now, second_factor = self.core.clock.now(), any(proof != PASSWORD_PROOF for proof in proofs)
-        unseen = self.core.policy.session_seen_every + self.core.policy.clock_ahead  # so that `see` writes at once
         token = draw_token(self.core.entropy)
         values = {
             "token_hash": hash_of(token),
             "account_id": account_id,
             "started_at": now,
-            "seen_at": now - unseen if BACKUP_CODE_PROOF in proofs else now,
+            "seen_at": now,
             "persistent": persistent,
             "password_at": now,
             "second_factor_at": now if second_factor else None,

@@ -10,6 +10,7 @@ from ..domain.labels import tidy_name
 from ..domain.language import spoken
 from ..domain.names import key_of
 from ..domain.origin import Origin
+from ..domain.phone_numbers import PhoneNumber
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.sessions import PASSWORD_PROOF
@@ -19,6 +20,7 @@ from .core import Core
 from .login.session_opening import LoggedIn
 from .notices import Notices
 from .passwords import Passwords
+from .phone_numbers import PhoneNumbers
 from .sessions import Sessions
 from .usernames import Usernames
 
@@ -31,6 +33,7 @@ class SignUp:
     sessions: Sessions
     notices: Notices
     usernames: Usernames
+    numbers: PhoneNumbers
     is_open: bool
 
     def create(self, name: str, username: str, password: str, origin: Origin) -> LoggedIn:
@@ -80,12 +83,19 @@ class SignUp:
         return tidy_name(name, self.core.policy.name_maximum), self.usernames.tidy(username)
 
     def create_by_operator(
-        self, name: str, username: str, password: str, email: str | None, *, confirmed: bool
+        self,
+        name: str,
+        username: str,
+        password: str,
+        email: str | None,
+        *,
+        confirmed: bool,
+        number: PhoneNumber | None = None,
     ) -> Account:
         """Creates an account without a session. Reserved names and those of deleted accounts are accepted here.
 
-        Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken`, what `Passwords.seal` raises, and `IntegrityError`
-        when the address is another account's.
+        Raises `NameMalformed`, `UsernameMalformed`, `UsernameTaken`, `NumberTaken`, what `Passwords.seal` raises, and
+        `IntegrityError` when the address is another account's.
         """
         name, username = self.tidy(name, username)
         account = self._account(name, username, self.passwords.seal(password, name, username, email))
@@ -99,6 +109,9 @@ class SignUp:
             if self.usernames.is_taken(tx, username):
                 raise UsernameTaken()
             tx.objects.add(account)
+            if number is not None:
+                tx.objects.flush()
+                self.numbers.keep(tx, account, number)
         return account
 
     def _account(self, name: str, username: str, sealed: str) -> Account:

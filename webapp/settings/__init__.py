@@ -162,7 +162,8 @@ class Settings:
                 "DATABASE_URL",
                 is_database_url,
                 "must begin with sqlite:/// and name a file, or with postgresql+psycopg://,"
-                f" such as postgresql+psycopg://nightlatch@db.example.org/nightlatch; {ENCODED}",
+                f" such as postgresql+psycopg://nightlatch@db.example.org/nightlatch; {ENCODED}, and what follows its ?"
+                " are options of the driver, such as connect_timeout=5",
             )
             or f"sqlite:///{instance / 'nightlatch.sqlite3'}",
             redis_url=variables.secret(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
+from warnings import catch_warnings
 
 from ..domain.app_addresses import OWN_PORTS
 from ..environment import Variables, mistake
@@ -90,8 +91,22 @@ def is_server_url(url: str, *beginnings: str) -> bool:
 
 def is_database_url(url: str) -> bool:
     """True for PostgreSQL, and for SQLite in a file: each process would have a database in memory of its own."""
-    file = url.removeprefix("sqlite:///").partition("?")[0]
-    return is_server_url(url, "sqlite:///", "postgresql+psycopg://") and file not in ("", ":memory:")
+    file, _, options = url.removeprefix("sqlite:///").partition("?")
+    is_named = is_server_url(url, "sqlite:///", "postgresql+psycopg://") and file not in ("", ":memory:")
+    return is_named and (not options or _has_usable_options(url))
+
+
+def _has_usable_options(url: str) -> bool:
+    """False where SQLAlchemy cannot use, or would ignore, an option behind the `?`. It does not connect."""
+    from sqlalchemy import create_engine  # as in `is_redis_url`
+    from sqlalchemy.exc import SAWarning, SQLAlchemyError
+
+    try:
+        with catch_warnings(action="error", category=SAWarning):
+            create_engine(url)
+    except (SQLAlchemyError, SAWarning, TypeError, ValueError):
+        return False
+    return True
 
 
 def is_redis_url(url: str) -> bool:

@@ -110,6 +110,8 @@ def keys(typed: str) -> Any:
 class NewAppForm(Form):
     """What is asked when an app is added; `groups` are its further fields."""
 
+    client_id = HiddenField()
+    """Drawn with the page, so that a form that is sent twice adds one app."""
     name = StringField(
         lazy_pgettext("app or group", "Name"), [InputRequired(lazy_pgettext("app or group", "Enter a name."))]
     )
@@ -152,8 +154,10 @@ class AppForm(Form):
     jwks_uri = StringField(lazy("Address of the public keys"))
 
 
-def new_app_form(groups: Iterable[str]) -> NewAppForm:
-    form: NewAppForm = type("NewAppForm", (NewAppForm,), _checkboxes(GROUP, _with_sent(groups)))()
+def new_app_form(client_id: str, groups: Iterable[str]) -> NewAppForm:
+    """`client_id` is that of the new app, unless the form that was sent has one."""
+    kind = type("NewAppForm", (NewAppForm,), _checkboxes(GROUP, _with_sent(groups)))
+    form: NewAppForm = kind(data={"client_id": client_id})
     return form
 
 

@@ -75,10 +75,15 @@ def _refusal(refusal: Refusal) -> Any:
 
 def _key_missing(error: KeyMissing) -> Any:
     """Nothing is lost: it can be opened again once the operator has put the key back."""
-    log.error("key_missing", error=str(error), rule=str(request.url_rule))
+    tell_of_key(error)
     response = page(503)
     response.headers["Retry-After"] = str(MINUTE)
     return response
+
+
+def tell_of_key(error: KeyMissing) -> None:
+    """Names the key in the log."""
+    log.error("key_missing", error=str(error), rule=str(request.url_rule))
 
 
 def _bug(error: Exception) -> Any:

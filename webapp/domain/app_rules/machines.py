@@ -154,4 +154,10 @@ MACHINES: dict[str, Rule] = {
         LOOK_AT_APP,
         errors=("invalid_request",),
     ),
+    "flood": Rule(
+        "Few requests of one network address are refused.",
+        "flood in webapp/policy.py",
+        "Wait a minute. The log has the refusals before this one, each with its rule.",
+        is_stored=False,
+    ),
 }

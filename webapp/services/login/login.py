@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, inspect, select, update
 
-from ...domain.codes import draw_token, hash_of, is_base32, tidy_base32
+from ...domain.codes import draw_token, hash_of
 from ...domain.origin import Origin
 from ...domain.refusals import (
     ChallengeExhausted,
@@ -28,9 +28,8 @@ from ...domain.refusals import (
 from ...models.account_rows import AccountRows
 from ...models.accounts import Account
 from ...models.database import Transaction, changed_one_row
-from ...models.sessions import BACKUP_CODE_PROOF, PASSWORD_PROOF, PendingLogin
+from ...models.sessions import PASSWORD_PROOF, PendingLogin
 from ..account_lookup import find_by_name, needs_second_factor
-from ..backup_codes import exchange_of
 from ..method_kinds import Glance
 from ..password_attempts import KnownBrowser, PasswordAttempts
 from ..passwords import Passwords, looks_temporary
@@ -84,6 +83,10 @@ class LoginClaim(Claim):
     """A pending login that must prove a second factor."""
 
     pending: PendingLogin
+
+    @property
+    def token_hash(self) -> str:
+        return self.pending.token_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,28 +154,15 @@ class Login(ProofFlow[LoginClaim, LoggedIn]):
         return first_glance(self.methods, token)
 
     def repeat_backup_code(self, token: str | None, typed: str, origin: Origin) -> LoggedIn:
-        """Answers the right backup code again, when its answer was lost: for the same pending login, until the session
-        that it opened was presented. That session gets a new token.
-
-        Raises `LoginExpired` in every other case, or `TooManyAttempts`.
-        """
-        is_recent = self.core.within(PendingLogin.started_at, self.core.policy.pending_login_seconds)
-        ended = PendingLogin.token_hash == hash_of(token or ""), PendingLogin.ended_at.is_not(None), is_recent
+        """As `repeat_exchange`, for the same pending login."""
+        ended = PendingLogin.token_hash == hash_of(token or ""), PendingLogin.ended_at.is_not(None)
         query = select(PendingLogin, Account).join(Account, Account.id == PendingLogin.account_id).where(*ended)
         with self.core.db.read() as tx:
             found = tx.objects.execute(query).one_or_none()
-        if found is None or not is_base32(tidy_base32(typed)):
+        if found is None:
             raise LoginExpired()
         pending, account = found
-        counted = self._unguessable(LoginClaim(account, (), pending.challenge, pending), BACKUP_CODE_PROOF, origin)
-        self.attempts.count(counted)
-        with self.core.db.write() as tx:
-            exchange = exchange_of(account.id, typed, pending.challenge)
-            session = self.backup_codes.unseen(tx, account.id, exchange)
-            if session is None:
-                raise LoginExpired()
-            self.attempts.take_back(tx, counted)
-            return LoggedIn(self.sessions.rotate(tx, session), account, pending.next_path)
+        return LoggedIn(self.repeat_exchange(account.id, token, typed, origin), account, pending.next_path)
 
     def give_up(self, claim: LoginClaim) -> None:
         """Ends the pending login and its requests on other devices, for Cancel."""

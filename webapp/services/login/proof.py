@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ...domain.codes import read_base32, read_digits
+from ...domain.codes import hash_of, is_base32, read_base32, read_digits, tidy_base32
 from ...domain.key_refusals import KeyCloned
 from ...domain.origin import Origin
-from ...domain.refusals import CodeMalformed, CodeRefusal, NotFound, Refusal, TooSoon
+from ...domain.refusals import CodeMalformed, CodeRefusal, LoginExpired, NotFound, Refusal, TooSoon
 from ...models.accounts import Account, lock_if_changed
 from ...models.database import Transaction
 from ...models.factors import Factor
 from ...models.sessions import BACKUP_CODE_PROOF
+from ...models.user import SessionToken
 from ..attempt_rules import FactorFailures, SlidingWindows, Total
 from ..attempts import UNGUESSABLE, Attempts, Bucket, single_use
 from ..backup_codes import BackupCodes, exchange_of
@@ -32,12 +33,17 @@ SHARED_BUCKETS = "second-factor:"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(ABC):
     """What must be proved: a second factor of `account`. `name` is what codes are bound to, such as log-in:12."""
 
     account: Account
     factors: Sequence[Factor]
     name: str
+
+    @property
+    @abstractmethod
+    def token_hash(self) -> str:
+        """Of the token with which the browser asks: that of the pending login or of the session."""
 
 
 C = TypeVar("C", bound=Claim)
@@ -166,7 +172,7 @@ class ProofFlow(ABC, Generic[C, Result]):
         `TooManyAttempts` for wrong backup codes from this network.
         """
         read_base32(typed)  # an incomplete code is compared with nothing, and costs no attempt
-        failures = self._unguessable(claim, "backup-code", origin)
+        failures = self._unguessable(claim.account.id, BACKUP_CODE_PROOF, origin)
         self.attempts.count(failures)
         try:
             with self.core.db.write() as tx:
@@ -176,12 +182,30 @@ class ProofFlow(ABC, Generic[C, Result]):
                 result = self._complete(tx, claim, BACKUP_CODE_PROOF, origin, **options)
                 session_id = self._session_of(result)
                 self.sessions.end_others(tx, claim.account.id, session_id)
-                exchange = exchange_of(claim.account.id, typed, claim.name)
+                exchange = exchange_of(claim.account.id, typed, claim.token_hash)
                 self.backup_codes.keep(tx, claim.account.id, session_id, successor, exchange)
                 self.notices.tell(tx, claim.account, "backup-code-used", origin)
                 return result
         except CodeRefusal as refusal:
             raise self._after(claim, refusal, self.core.policy.challenge_attempts) from None
+
+    def repeat_exchange(self, account_id: int, token: str | None, typed: str, origin: Origin) -> SessionToken:
+        """Answers the right backup code again, when its answer was lost: to the browser that has the token with which
+        it asked, until the one that the session got was presented. That session gets a new token.
+
+        Raises `LoginExpired` in every other case, or `TooManyAttempts`.
+        """
+        if not is_base32(tidy_base32(typed)):
+            raise LoginExpired()
+        counted = self._unguessable(account_id, BACKUP_CODE_PROOF, origin)
+        self.attempts.count(counted)
+        with self.core.db.write() as tx:
+            exchange = exchange_of(account_id, typed, hash_of(token or ""))
+            session = self.backup_codes.unseen(tx, account_id, exchange)
+            if session is None:
+                raise LoginExpired()
+            self.attempts.take_back(tx, counted)
+            return self.sessions.rotate(tx, session)
 
     def withdraw(self, claim: C) -> None:
         """Ends the claim's requests on other devices."""
@@ -216,16 +240,16 @@ class ProofFlow(ABC, Generic[C, Result]):
         if isinstance(method, OutOfBand):
             return None
         if not method.is_code:
-            return self._unguessable(claim, method.slug, origin)
+            return self._unguessable(claim.account.id, method.slug, origin)
         policy = self.core.policy
         rule = FactorFailures(SlidingWindows(policy.second_factor_attempts), policy.second_factor_failures_in_a_row)
         return Bucket(shared_bucket(claim.account.id), rule)
 
-    def _unguessable(self, claim: C, kind: str, origin: Origin) -> Bucket:
+    def _unguessable(self, account_id: int, kind: str, origin: Origin) -> Bucket:
         """Keys and backup codes cannot be guessed: counted apart and by network, so that the wrong codes of a person
         who knows the password do not keep the owner from using them."""
         rule = SlidingWindows(self.core.policy.second_factor_attempts)
-        return Bucket(f"{UNGUESSABLE}{claim.account.id}:{kind}:{origin.network}", rule, claim.account.id)
+        return Bucket(f"{UNGUESSABLE}{account_id}:{kind}:{origin.network}", rule, account_id)
 
     def _of_challenge(self, claim: C, method: Method) -> list[Bucket]:
         """The bucket of this challenge, of which only codes use up attempts."""

@@ -16,6 +16,10 @@ from .proof import Claim, ProofFlow, StandIn
 class StepUpClaim(Claim):
     user: User
 
+    @property
+    def token_hash(self) -> str:
+        return self.user.session.token_hash
+
 
 @dataclass(frozen=True, slots=True)
 class StepUp(ProofFlow[StepUpClaim, SessionToken]):

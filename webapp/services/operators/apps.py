@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ...domain.app_refusals import AppGroupUnknown, HostTaken, LastSecret, NoSecrets, SecretsLimited, UnknownApp
 from ...domain.codes import draw_token, hash_of
-from ...domain.refusals import NotFound, PageTooOld, Refusal
+from ...domain.refusals import AlreadyDone, NotFound, PageTooOld, Refusal
 from ...models import batches
 from ...models.app_logins import AppAuthorization, AppConnection
 from ...models.database import Transaction
@@ -25,6 +26,7 @@ from .app_options import AppOptions, columns_of, fingerprint, first_sector, opti
 from .shut_out import end_all_shut_out
 
 CLIENT_ID_BYTES = 16
+CLIENT_ID = re.compile(f"[0-9a-f]{{{2 * CLIENT_ID_BYTES}}}")
 OF_USE: tuple[Any, ...] = (AppAuthorization, AppConnection, GuardedSession)
 
 
@@ -81,17 +83,27 @@ class RegisteredApps:
             ).all()
         return StoredApp(app, groups, secrets)
 
-    def create(self, kind: str, options: AppOptions, actor: Actor = COMMAND_LINE) -> MadeApp:
+    def new_client_id(self) -> str:
+        return self.core.entropy.bytes(CLIENT_ID_BYTES).hex()
+
+    def create(
+        self, kind: str, options: AppOptions, actor: Actor = COMMAND_LINE, client_id: str | None = None
+    ) -> MadeApp:
         """Makes an app, with a secret unless it is public or proves itself by its keys.
 
-        Raises what `app_options.tidied` raises, `AppGroupUnknown` and `HostTaken`.
+        `client_id` is from `new_client_id`, if it was asked before, so that a form makes one app however often it is
+        sent: raises `AlreadyDone` when there is the app already. Raises what `app_options.tidied` raises,
+        `AppGroupUnknown` and `HostTaken` too.
         """
         tidy = tidied(kind, options, self.core.policy, self.ours)
-        client_id = self.core.entropy.bytes(CLIENT_ID_BYTES).hex()
+        client_id = client_id if client_id and CLIENT_ID.fullmatch(client_id) else self.new_client_id()
         values = {"client_id": client_id, "kind": kind, "made_at": self.core.clock.now()}
         app = RegisteredApp(**values, **columns_of(tidy), sector=first_sector(tidy, client_id))
         try:
             with self.acts.write(actor) as act:
+                self.core.db.serialize(act.tx, f"app:{client_id}")  # of two forms at once, the second finds the app
+                if act.tx.scalar(select(RegisteredApp.id).where(RegisteredApp.client_id == client_id)) is not None:
+                    raise AlreadyDone()
                 act.tx.objects.add(app)
                 act.tx.flush()
                 self._open_to(act.tx, app.id, tidy.groups)

@@ -11,7 +11,9 @@ from flask.wrappers import Response
 from werkzeug.exceptions import HTTPException
 
 from ...domain.app_rules import rule_for
+from ...domain.ports import KeyMissing
 from ...domain.refusals import DatabaseUnavailable, Refusal
+from ...policy import MINUTE
 from ...services.openid import discovery
 from ...services.openid.provider import Received, Reply
 from ...services.openid.requests import Unanswerable
@@ -116,7 +118,8 @@ def not_accepted(error: HTTPException) -> Any:
         body = {"error": "temporarily_unavailable", "error_description": "Too many requests were refused."}
     else:
         body = {"error": "invalid_request", "error_description": "The request is malformed or too long."}
-        body["error_id"] = app_flow.note("malformed", "", (), **body)  # nothing of the form, which may be unreadable
+    rule = "malformed" if wait is None else "flood"
+    body["error_id"] = app_flow.note(rule, "", (), **body)  # nothing of the form, which may be unreadable
     response = make_response(jsonify(body), error.code)
     response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache"})
     if wait is not None:
@@ -134,6 +137,13 @@ def unavailable(refusal: Refusal) -> Any:
     response = _reply(reply, "unavailable" if isinstance(refusal, DatabaseUnavailable) else "too-many-requests")
     response.headers["Retry-After"] = str(refusal.wait or 1)
     return response
+
+
+@bp.errorhandler(KeyMissing)
+def key_missing(error: KeyMissing) -> Any:
+    """As for a database that does not answer; the log names the key."""
+    errors.tell_of_key(error)
+    return unavailable(DatabaseUnavailable(MINUTE))
 
 
 def _reply(reply: Reply, rule: str | None = None) -> Response:

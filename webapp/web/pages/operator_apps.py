@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
-from ...domain.refusals import NotFound, PageTooOld, Refusal
+from ...domain.refusals import AlreadyDone, NotFound, PageTooOld, Refusal
 from ...models.registered_apps import GUARDED, RegisteredApp
 from ...services.guarded.configurations import PROXIES, configuration
 from ...services.operators.apps import StoredApp
@@ -36,16 +36,19 @@ def listed() -> Any:
 @login_required
 @guards.operator
 def add() -> Any:
-    form = app_form.new_app_form(_group_names())
+    apps = operators.services().apps
+    form = app_form.new_app_form(apps.new_client_id(), _group_names())
     if form.submitted():
+        options, client_id = app_form.new_options(form), str(form.client_id.data)
         try:
-            options = app_form.new_options(form)
-            made = operators.services().apps.create(form.kind.data, options, operators.actor())
+            made = apps.create(form.kind.data, options, operators.actor(), client_id)
             render.receipt(_("You added the app %(app)s.", app=made.app.name))
             return _told(made.app, made.secret)
+        except AlreadyDone as refusal:
+            return render.go_on(_connect_url(apps.named(client_id).app), refusal)
         except Refusal as refusal:
             words.place(refusal, form)
-    words.place_others(lambda: operators.services().apps.problems(form.kind.data, app_form.new_options(form)), form)
+    words.place_others(lambda: apps.problems(form.kind.data, app_form.new_options(form)), form)
     return render.page("operator/new_app.html", form, groups=checkboxes_of(form, GROUP))
 
 

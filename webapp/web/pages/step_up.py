@@ -9,17 +9,34 @@ from flask.wrappers import Response
 from flask_login import login_required
 
 from ...domain.language import gettext as _
-from ...domain.refusals import NotFresh, Refusal
+from ...domain.refusals import LoginExpired, NotFresh, Refusal
 from ...metrics import STEP_UPS
 from ...models.user import SessionToken
 from ...services.login.proof import Claim
 from ...services.login.step_up import StepUp, StepUpClaim
 from ...services.method_kinds import Glance, OutOfBand
-from .. import app_flow, current, guards, kept_acts, layouts, render, words
-from ..forms import PasswordForm
+from .. import app_flow, cookies, current, guards, kept_acts, layouts, render, words
+from ..forms import BackupCodeForm, PasswordForm
 from ..proof_pages import ProofPages
 
 bp = Blueprint("step_up", __name__, url_prefix="/step-up")
+TYPES_BACKUP_CODE = "types-backup-code"
+"""In the form session: the id of the account for which the page of the backup code was shown."""
+
+
+@bp.before_request
+def repeat_backup_code() -> Response | None:
+    """Answers a right code again whose first answer was lost: the browser has the token that its session had before."""
+    account_id, form = session.get(TYPES_BACKUP_CODE), BackupCodeForm()
+    if current.user_or_none() is not None or account_id is None or layouts.endpoint() != "step_up.backup_code":
+        return None
+    if not form.trusted():
+        return None
+    try:
+        typed, token = request.form.get("code", ""), cookies.session_token()
+        return proof.done_with_backup_code(proof.flow.repeat_exchange(account_id, token, typed, current.origin()))
+    except LoginExpired:
+        return None  # to the log-in
 
 
 @bp.before_request
@@ -59,6 +76,10 @@ class StepUpProof(ProofPages):
 
     def done_with_backup_code(self, result: SessionToken) -> Response:
         return render.logged_in_as(render.go(self.url("new_backup_code")), result)
+
+    def backup_code(self) -> Any:
+        session[TYPES_BACKUP_CODE] = current.user().account.id
+        return super().backup_code()
 
     def give_up(self, claim: Claim) -> Response:
         self.flow.withdraw(claim)  # type: ignore[arg-type]  # this flow has claims of this type
