@@ -22,7 +22,7 @@ from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 from webapp.models.user import User
 from webapp.services.enrollment.common_steps import CONFIRMED_EMAIL, DONE
-from webapp.services.method import Answers, Challenge, Method, Proved, Step, Visit
+from webapp.services.method import Answers, Challenge, Method, NewFactor, Step, Visit
 
 HERE = Origin("192.0.2.1", "Firefox")
 
@@ -38,7 +38,7 @@ class Prove(Step):
         return False
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        visit.turn_on(Proved("proved"))
+        visit.turn_on(NewFactor("proved"))
 
 
 PROVE = Prove()
@@ -139,7 +139,7 @@ def test_of_two_tabs_that_finish_at_once_one_succeeds_and_the_other_is_told(site
     class OvertakenByTheOtherTab(Prove):
         def submit(self, visit: Visit, answers: Answers) -> None:
             service.submit(other, PROVE, {})
-            visit.turn_on(Proved("proved too late"))
+            visit.turn_on(NewFactor("proved too late"))
 
     slow = OvertakenByTheOtherTab()
     method = WithoutChecks(slow, DONE)

@@ -24,7 +24,7 @@ from webapp.services.core import Core
 from webapp.services.email_addresses import masked
 from webapp.services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from webapp.services.enrollment.fields import CodeFields, ConfirmationCodeFields
-from webapp.services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from webapp.services.method import Answers, ByDevice, Challenge, Method, NewFactor, Overview, Step, Visit
 from webapp.services.one_time_codes import OneTimeCodes, Terms
 from webapp.services.outbox import Outbox
 
@@ -69,7 +69,7 @@ class FirstCode(Step):
             raise CodeExpired()  # it went to an address that was changed since
         with visit.core.db.write() as tx:
             self.method.codes.consume(tx, code)
-        visit.turn_on(Proved(""))  # no secret of its own: the address is the account's
+        visit.turn_on(NewFactor(""))  # no secret of its own: the address is the account's
 
 
 @dataclass(frozen=True)
