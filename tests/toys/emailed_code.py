@@ -130,7 +130,7 @@ class EmailedCode(Method):
         with self.core.db.write() as tx:
             code_id, code = self.codes.draw(tx, account.id, challenge, account.email, self.terms)
             self.attempts.count_within(tx, Bucket(f"emailed-code:{account.id}", rule))
-            facts = {"name": account.name, "code": code, "minutes": self.terms.lasts // 60}
+            facts = {"code": code, "minutes": self.terms.lasts // 60}
             sent = self.outbox.post_email(tx, to=account.email, template="emailed-code", account=account, **facts)
             self.codes.sent_with(tx, code_id, sent)
 
