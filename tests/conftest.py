@@ -18,7 +18,7 @@ import pytest
 from flask import Flask
 from hypothesis import settings as hypothesis_settings
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, func, select, text
 from sqlalchemy.exc import ProgrammingError
 from werkzeug.routing import Rule
 from whitenoise.compress import Compressor
@@ -109,6 +109,11 @@ class Site:
     """What makes this site differ from that of another test, or None."""
     doubles: dict[str, Any] = field(default_factory=dict)
     """The overrides that are classes of the tests, by name."""
+
+    def count(self, table: type) -> int:
+        """The number of its rows."""
+        with self.services.db.read() as tx:
+            return tx.execute(select(func.count()).select_from(table)).scalar_one()
 
     def emails(self, to: str | None = None) -> list[Email]:
         """Delivers what is owed first; newest first."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import func, select
 
 from tests.adapters.gateway import Gateway
 from tests.conftest import Site
@@ -203,7 +202,7 @@ def test_a_user_whose_factors_the_operator_turned_off_logs_in_with_the_password_
     mail = site.emails(ada.email)[0]
     assert "She lost her phone in Turin." in mail.text
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
-    assert count(site, Factor) == 0
+    assert site.count(Factor) == 0
 
 
 def test_logging_a_user_out_ends_every_session(site: Site, run: Run) -> None:
@@ -219,7 +218,7 @@ def test_deleting_an_account_deletes_all_its_rows(site: Site, run: Run) -> None:
     ada.sign_up()
     ada.turn_on_app()
     assert run("accounts", "delete", "ada").output == "Deleted ada.\n"
-    assert count(site, Account) == count(site, Factor) == 0
+    assert site.count(Account) == site.count(Factor) == 0
     assert ada.open("/").path == "/log-in"
     assert ada.log_in().status == 422
 
@@ -417,8 +416,3 @@ class TestSiteWithGateway:
         assert vonage.texts[0].form["to"] == "447400123456"
         assert "is your Nightlatch code" in vonage.texts[0].form["text"]
         assert "Text messages: fine" in run("check").output
-
-
-def count(site: Site, table: type) -> int:
-    with site.services.db.read() as tx:
-        return int(tx.scalar(select(func.count()).select_from(table)) or 0)

@@ -13,15 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import self_signed
 from tests.served import HOST, PASSWORD, Served, running, served
 from tests.test_processes import eventually, free_port
 from tests.wire import FORM, Answer, Client, chunked, request
@@ -51,19 +48,6 @@ class Proxied:
     server: Served
     https: int
     http: int
-
-
-def certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    names = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.DNSName(f"mobile.{HOST}")])
-    now = datetime.now(UTC)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(1))
-    signed = made.not_valid_after(now + timedelta(1)).add_extension(names, critical=False).sign(key, hashes.SHA256())
-    pem, encoding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
-    (folder / "site.pem").write_bytes(signed.public_bytes(encoding))
-    (folder / "site.key").write_bytes(key.private_bytes(encoding, pem, serialization.NoEncryption()))
 
 
 def shipped(name: str, facts: dict[str, str]) -> str:
@@ -149,7 +133,7 @@ def proxied(
     request: pytest.FixtureRequest, server: Served, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxied]:
     folder = tmp_path_factory.mktemp("proxy")
-    certificate(folder)
+    self_signed(folder, HOST, f"mobile.{HOST}")
     with request.param(folder, server) as found:
         yield found
 

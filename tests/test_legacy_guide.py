@@ -16,7 +16,6 @@ from base64 import b32encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,13 +26,10 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from sqlalchemy import update
 
 from tests.apps import basic
+from tests.certificates import self_signed
 from tests.served import PASSWORD, running, served
 from tests.test_processes import free_port
 from webapp.bootstrap import Services
@@ -150,17 +146,8 @@ def guarded_site() -> Iterator[int]:
 
 def certificate(folder: Path, host: str = "calendar.example.org") -> dict[str, str]:
     """Writes a certificate for the host and its key; returns their paths by those that the guides name."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.now(UTC)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(1))
-    signed = made.not_valid_after(now + timedelta(1)).sign(key, hashes.SHA256())
-    pem, encoding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
-    (folder / "site.pem").write_bytes(signed.public_bytes(encoding))
-    (folder / "site.key").write_bytes(key.private_bytes(encoding, pem, serialization.NoEncryption()))
-    wanted = f"/etc/ssl/{host}"
-    return {f"{wanted}.pem": str(folder / "site.pem"), f"{wanted}.key": str(folder / "site.key")}
+    made, wanted = self_signed(folder, host), f"/etc/ssl/{host}"
+    return {f"{wanted}.pem": str(made.path), f"{wanted}.key": str(made.key)}
 
 
 @pytest.fixture

@@ -8,18 +8,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
-from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as new_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.adapters.app_server import DRIP, ENDLESS, SILENT, AppServer
+from tests.certificates import Certificate, self_signed
 from webapp.adapters.server_requests import HttpRequests, Resolve, resolved
 from webapp.domain.ports import Refused, Unreachable
 
@@ -45,30 +39,9 @@ def server() -> Iterator[AppServer]:
         yield server
 
 
-@dataclass
-class Certificate:
-    server: ssl.SSLContext
-    client: ssl.SSLContext
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """Self-signed for app.example; `client` trusts no other."""
-    path, key = tmp_path_factory.mktemp("tls") / "both.pem", new_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-    now, names = datetime.now(UTC), x509.SubjectAlternativeName([x509.DNSName(NAME)])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(names, critical=False)
-        .sign(key, SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(private + made.public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return Certificate(context, ssl.create_default_context(cafile=str(path)))
+    return self_signed(tmp_path_factory.mktemp("tls"), NAME)
 
 
 def complaint_of(kind: type[Exception], url: str, way: HttpRequests, networks: Sequence[str] = ()) -> str:
@@ -133,9 +106,9 @@ def test_a_name_that_changes_after_it_was_judged_changes_nothing(certificate: Ce
         asked.append((name, port))
         return ["127.0.0.2"] if len(asked) == 1 else ["127.0.0.1"]
 
-    with AppServer(certificate.server, address="127.0.0.2") as judged:
-        with AppServer(certificate.server, port=judged.port) as inside:
-            way = requests(["127.0.0.2"], context=certificate.client, resolve=rebinding)
+    with AppServer(certificate.server(), address="127.0.0.2") as judged:
+        with AppServer(certificate.server(), port=judged.port) as inside:
+            way = requests(["127.0.0.2"], context=certificate.client(), resolve=rebinding)
             assert way.get(f"https://{NAME}:{judged.port}/keys", []).status == 204
             assert inside.taken == []
         assert asked == [(NAME, judged.port)]
@@ -208,8 +181,8 @@ def test_tls_is_verified_for_the_name(certificate: Certificate) -> None:
     def here(_name: str, _port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    with AppServer(certificate.server) as server:
-        trusting = requests(context=certificate.client, resolve=here)
+    with AppServer(certificate.server()) as server:
+        trusting = requests(context=certificate.client(), resolve=here)
         assert trusting.post(f"https://{NAME}:{server.port}/", FORM, []).status == 204
         assert "not trusted" in complaint_of(Unreachable, f"https://other.example:{server.port}/", trusting)
         assert "not trusted" in complaint_of(Unreachable, f"https://127.0.0.1:{server.port}/", trusting)

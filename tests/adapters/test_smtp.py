@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +16,8 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.certificates import LOOPBACK, Certificate, self_signed
 from webapp.adapters.smtp import SmtpMail
 from webapp.domain.ports import (
     CERTIFICATE,
@@ -94,34 +89,9 @@ def free_port() -> int:
     return port
 
 
-@dataclass
-class Certificate:
-    server: ssl.SSLContext
-    client: ssl.SSLContext
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """Self-signed for 127.0.0.1; `client` trusts no other certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    plain = serialization.NoEncryption()
-    pem = serialization.Encoding.PEM
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(serialization.Encoding.PEM)
-    )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(path)
-    return Certificate(server, ssl.create_default_context(cafile=path))
+    return self_signed(tmp_path_factory.mktemp("tls"), LOOPBACK)
 
 
 @pytest.fixture
@@ -141,9 +111,9 @@ def serve(inbox: Inbox, certificate: Certificate) -> Iterator[Serve]:
 
         def serve(tls: str = "none", *, password: str | None = None, **options: Any) -> MailServer:
             if tls == "starttls":
-                options = {"tls_context": certificate.server, "require_starttls": True, **options}
+                options = {"tls_context": certificate.server(), "require_starttls": True, **options}
             if tls == "implicit":
-                options = {"ssl_context": certificate.server, **options}
+                options = {"ssl_context": certificate.server(), **options}
             if password is not None:
                 options = {"authenticator": authenticate, "auth_required": True, **options}
             controller = Controller(inbox, hostname="127.0.0.1", port=free_port(), **options)
@@ -158,7 +128,7 @@ def serve(inbox: Inbox, certificate: Certificate) -> Iterator[Serve]:
 def mail(
     server: MailServer, certificate: Certificate | None = None, timeout: int = 5, sender: str = SENDER
 ) -> SmtpMail:
-    return SmtpMail(server, sender, timeout, ssl_context=certificate.client if certificate else None)
+    return SmtpMail(server, sender, timeout, ssl_context=certificate.client() if certificate else None)
 
 
 def complaint_of(kind: type[Exception], send: Callable[[], object]) -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import datetime
-import ipaddress
 import logging
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -18,12 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.adapters import gateway as answers
 from tests.adapters.gateway import Answer, Asked, Gateway
+from tests.certificates import LOOPBACK, Certificate, self_signed
 from webapp.adapters.vonage import VonageTexts
 from webapp.domain.ports import (
     CERTIFICATE,
@@ -329,35 +324,18 @@ def test_tls_to_a_gateway_without_tls_is_unreachable(gateway: Gateway) -> None:
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Self-signed for 127.0.0.1, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = tmp_path / "gateway.pem"
-    path.write_bytes(plain + made.public_bytes(pem))
-    return path
+def certificate(tmp_path: Path) -> Certificate:
+    return self_signed(tmp_path, LOOPBACK)
 
 
 @pytest.fixture
-def encrypted(certificate: Path) -> Iterator[Gateway]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with Gateway(tls=context) as gateway:
+def encrypted(certificate: Certificate) -> Iterator[Gateway]:
+    with Gateway(tls=certificate.server()) as gateway:
         yield gateway
 
 
-def test_a_text_is_sent_over_tls(encrypted: Gateway, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+def test_a_text_is_sent_over_tls(encrypted: Gateway, certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.path))
     texts(encrypted).send(MESSAGE)
     only(encrypted)
     assert encrypted.url.startswith("https://")
@@ -382,12 +360,12 @@ def test_a_gateway_that_accepts_the_connection_and_is_silent_is_given_up_after_t
 
 
 def test_credentials_come_from_the_settings_only(
-    gateway: Gateway, encrypted: Gateway, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, encrypted: Gateway, certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A .netrc file would otherwise override them in the SDK's HTTP library."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login eve password evil\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.path))
     for one in (gateway, encrypted):
         texts(one).send(MESSAGE)
         assert only(one).headers["Authorization"] == f"Basic {BASIC}"

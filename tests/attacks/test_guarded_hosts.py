@@ -175,7 +175,7 @@ def test_a_log_in_that_another_browser_began_ends_there(ada: Owner, mallory: Own
     ada.open(at_site)
     code = code_in(refresh_of(ada))
     assert expired(wiki.back(ada, code))
-    assert wiki.back(mallory, code).status == 303 or expired(mallory.page)
+    assert wiki.back(mallory, code).status == 303
 
 
 def test_a_log_in_that_a_victim_was_led_to_start_is_not_ended_by_the_attacker(
@@ -231,11 +231,11 @@ def test_log_ins_that_were_begun_keep_nobody_out(ada: Owner, wiki: GuardedHost) 
     assert wiki.lets_in(ada)
 
 
-@pytest.mark.parametrize("wait", [60, 61, -3600])
+@pytest.mark.parametrize("wait", [59, 60, 61, -3600])
 def test_a_code_is_valid_for_a_minute(ada: Owner, wiki: GuardedHost, site: Site, wait: int) -> None:
     code = wiki.code(ada)
     site.clock.pass_(wait)
-    assert expired(wiki.back(ada, code)) or wait < 0
+    assert expired(wiki.back(ada, code)) == (wait not in range(60))
 
 
 @pytest.mark.parametrize("code", ["", "0" * 64, "' OR 1=1 --"])

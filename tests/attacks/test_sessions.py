@@ -67,7 +67,7 @@ def test_values_planted_in_the_form_cookie_do_not_survive_a_log_in(site: Site, a
     give(victim, form=cookies_of(mallory)["form"])
     victim.log_in_whole()
     page = victim.send("POST", "/cookie-notice", data={"csrf_token": token}, follow=False)
-    assert page.response.headers.getlist("Set-Cookie") == [] or "cookies-seen" not in str(page.response.headers)
+    assert "cookies-seen" not in str(page.response.headers)
 
 
 def test_a_remembered_browser_cookie_of_another_site_is_ignored(ada: Owner, stranger: Owner) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Thread
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tests.conftest import Site
 from tests.people import Owner
@@ -22,7 +22,7 @@ from webapp.models.factors import Factor
 from webapp.models.sessions import Session
 from webapp.models.user import User
 from webapp.services.enrollment.common_steps import CONFIRMED_EMAIL, DONE
-from webapp.services.method import Answers, Challenge, Method, Proved, Step, Visit
+from webapp.services.method import Answers, Challenge, Method, NewFactor, Step, Visit
 
 HERE = Origin("192.0.2.1", "Firefox")
 
@@ -38,7 +38,7 @@ class Prove(Step):
         return False
 
     def submit(self, visit: Visit, answers: Answers) -> None:
-        visit.turn_on(Proved("proved"))
+        visit.turn_on(NewFactor("proved"))
 
 
 PROVE = Prove()
@@ -95,16 +95,11 @@ def visit(site: Site, method: Method = WITHOUT_CHECKS) -> Visit:
     return site.services.enrollment.visit(user_of(site), method, HERE)
 
 
-def count(site: Site, table: type) -> int:
-    with site.services.db.read() as tx:
-        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
-
-
 def test_no_method_is_turned_on_without_a_confirmed_address(site: Site, ada: Owner) -> None:
     ada.sign_up(confirm_email=False)
     with pytest.raises(EmailRequired):
         site.services.enrollment.submit(visit(site), PROVE, {})
-    assert count(site, Factor) == 0
+    assert site.count(Factor) == 0
 
 
 def test_no_method_is_turned_on_by_a_session_that_is_not_fresh(site: Site, ada: Owner) -> None:
@@ -112,7 +107,7 @@ def test_no_method_is_turned_on_by_a_session_that_is_not_fresh(site: Site, ada: 
     site.clock.pass_(660)
     with pytest.raises(NotFresh):
         site.services.enrollment.submit(visit(site), PROVE, {})
-    assert count(site, Factor) == 0
+    assert site.count(Factor) == 0
 
 
 def test_a_proved_method_is_on_and_its_secret_is_stored_nowhere_else(site: Site, ada: Owner) -> None:
@@ -128,7 +123,7 @@ def test_a_proved_method_is_on_and_its_secret_is_stored_nowhere_else(site: Site,
     with pytest.raises(AlreadyDone):
         service.submit(now, PROVE, {})
     service.submit(visit(site), DONE, {})
-    assert count(site, Draft) == 0
+    assert site.count(Draft) == 0
     assert service.backup_code(visit(site)) is None
 
 
@@ -139,14 +134,14 @@ def test_of_two_tabs_that_finish_at_once_one_succeeds_and_the_other_is_told(site
     class OvertakenByTheOtherTab(Prove):
         def submit(self, visit: Visit, answers: Answers) -> None:
             service.submit(other, PROVE, {})
-            visit.turn_on(Proved("proved too late"))
+            visit.turn_on(NewFactor("proved too late"))
 
     slow = OvertakenByTheOtherTab()
     method = WithoutChecks(slow, DONE)
     other = visit(site)
     with pytest.raises(AlreadyDone):
         service.submit(visit(site, method), slow, {})
-    assert count(site, Factor) == 1
+    assert site.count(Factor) == 1
 
 
 def test_two_tabs_that_begin_at_once_share_one_draft(site: Site, ada: Owner, app: Method) -> None:
@@ -159,7 +154,7 @@ def test_two_tabs_that_begin_at_once_share_one_draft(site: Site, ada: Owner, app
         tab.start()
     for tab in tabs:
         tab.join()
-    assert count(site, Draft) == 1
+    assert site.count(Draft) == 1
     assert visit(site, method).notes["secret"] in {first.notes["secret"], second.notes["secret"]}
     late = replace(first)
     late.draft = None
@@ -176,7 +171,7 @@ def test_a_step_that_is_not_open_is_refused(site: Site, ada: Owner, step: Step, 
     ada.sign_up()
     with pytest.raises(StepClosed):
         site.services.enrollment.submit(visit(site), step, {}, act)
-    assert count(site, Draft) == 0
+    assert site.count(Draft) == 0
 
 
 def test_choosing_a_finished_method_again_starts_anew_and_a_draft_is_continued(

@@ -106,7 +106,7 @@ def test_a_test_message_is_sent_at_once_and_recorded(site: Site, peers: Peers, l
     assert ada.follow("Messages").h1 == "Messages"
     assert outcome_of(ada).says(TAKEN)
     [email] = peers.emails
-    assert b"To: ada@example.org" in email or b"ada@" in email
+    assert b"To: ada@example.org" in email
     assert b"Subject: Test message from Nightlatch" in email
     assert not peers.gateway.texts, "this account has no number"
     ada.open("/settings/security/activity")

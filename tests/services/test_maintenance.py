@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
 from tests.conftest import Site, one_database
 from tests.doubles import START
@@ -56,15 +56,10 @@ def ada(site: Site) -> Owner:
     return ada
 
 
-def count(site: Site, table: Any) -> int:
-    with site.services.db.read() as tx:
-        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
-
-
 def kept_after(site: Site, table: Any, seconds: int) -> int:
     site.clock.pass_(seconds)
     site.services.maintenance.purge()
-    return count(site, table)
+    return site.count(table)
 
 
 def test_rows_that_are_still_needed_are_not_purged(site: Site, ada: Owner) -> None:
@@ -81,10 +76,10 @@ def test_rows_that_are_still_needed_are_not_purged(site: Site, ada: Owner) -> No
         Activity,
         Message,
     )
-    before = {table: count(site, table) for table in tables}
+    before = {table: site.count(table) for table in tables}
     assert all(before.values()), before
     site.services.maintenance.purge()
-    assert {table: count(site, table) for table in tables} == before
+    assert {table: site.count(table) for table in tables} == before
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"
 
 
@@ -156,7 +151,7 @@ def test_an_account_that_was_never_confirmed_is_purged_after_thirty_days_without
     assert kept_after(site, Account, 30 * DAY - 1) == 1
     eve.other_browser().log_in("a wrong password")
     assert kept_after(site, Account, 1) == 0
-    assert count(site, Activity) == count(site, Code) == count(site, Attempt) == 0
+    assert site.count(Activity) == site.count(Code) == site.count(Attempt) == 0
     assert Owner(site, "eve").sign_up(confirm_email=False).h1 == "Confirm your email"
 
 
@@ -217,14 +212,14 @@ def test_what_apps_were_given_is_purged_after_its_time(site: Site) -> None:
     wiki.code(ada)
     wiki.tokens(ada, scope="openid offline_access")
     wiki.send(ada, prompt="consent")
-    assert (count(site, AuthorizationRequest), count(site, AppAuthorization)) == (1, 2)
+    assert (site.count(AuthorizationRequest), site.count(AppAuthorization)) == (1, 2)
     assert kept_after(site, AuthorizationRequest, 3600) == 1
     assert kept_after(site, AuthorizationRequest, 1) == 0
     assert kept_after(site, AppAuthorization, DAY) == 1, "of an unused code nothing can come any more"
     assert kept_after(site, RefreshToken, 30 * DAY - 3602) == 1
     assert kept_after(site, RefreshToken, 3602) == 0
     assert kept_after(site, AppAuthorization, 0) == 0
-    assert count(site, AppConnection) == 1, "until its owner disconnects it"
+    assert site.count(AppConnection) == 1, "until its owner disconnects it"
 
 
 def test_what_may_outlive_a_session_ends_with_one_that_was_ended(site: Site) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from tests.attacks.tools import keep_number, user_of
 from tests.conftest import Site
@@ -43,11 +43,6 @@ def tess(site: Site) -> Owner:
 
 def account(site: Site) -> Account:
     return site.services.accounts.named("tess")
-
-
-def count(site: Site, table: Any) -> int:
-    with site.services.db.read() as tx:
-        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
 
 
 def test_no_wait_is_reported_where_no_text_could_be_sent_at_all(site: Site, tess: Owner) -> None:
@@ -121,17 +116,17 @@ def test_an_exhausted_challenge_gets_no_new_code_while_the_old_one_is_valid(site
 
 
 def test_codes_are_purged_after_a_day_and_counts_after_thirty(site: Site, tess: Owner) -> None:
-    assert count(site, Code) == 2, "one by e-mail and one by text"
-    assert count(site, TextCount) == 1
+    assert site.count(Code) == 2, "one by e-mail and one by text"
+    assert site.count(TextCount) == 1
     site.clock.pass_(DAY + 3601)
     site.services.maintenance.purge()
-    assert (count(site, Code), count(site, TextCount)) == (0, 1)
+    assert (site.count(Code), site.count(TextCount)) == (0, 1)
     site.clock.pass_(28 * DAY)
     site.services.maintenance.purge()
-    assert count(site, TextCount) == 1
+    assert site.count(TextCount) == 1
     site.clock.pass_(2 * DAY)
     site.services.maintenance.purge()
-    assert count(site, TextCount) == 0
+    assert site.count(TextCount) == 0
     assert site.services.text_caps.report(30) == []
 
 

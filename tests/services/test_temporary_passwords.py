@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
 from tests.apps import App, live_apps
 from tests.conftest import Site
@@ -57,11 +57,6 @@ def user_of(site: Site, owner: Owner) -> User:
     found = site.services.sessions.find(token.split(".")[0])
     assert found is not None
     return found
-
-
-def count(site: Site, table: Any) -> int:
-    with site.services.db.read() as tx:
-        return int(tx.scalar(select(func.count()).select_from(table)) or 0)
 
 
 # -- Generating and using --------------------------------------------------------------------------
@@ -147,7 +142,7 @@ def test_a_refused_access_that_is_old_or_of_no_account_is_deleted(site: Site, te
     add_refused_access(site, account(site).id, now - 600)
     add_refused_access(site, None, now)
     assert len(site.texts(PHONE)) == texts
-    assert count(site, RefusedAccess) == 0
+    assert site.count(RefusedAccess) == 0
     add_refused_access(site, account(site).id, now - 599)
     assert len(site.texts(PHONE)) == texts + 1
 
@@ -170,7 +165,7 @@ def test_a_refused_access_is_processed_by_one_worker(site: Site, tess: Owner) ->
         add_refused_access(site, account(site).id, site.clock.now())
     worker.process()
     assert texted == ["tess", "tess"]
-    assert count(site, RefusedAccess) == 0
+    assert site.count(RefusedAccess) == 0
 
 
 def test_a_user_who_turned_the_factor_off_in_the_meantime_gets_no_text(site: Site, tess: Owner) -> None:
@@ -183,12 +178,12 @@ def test_a_user_who_turned_the_factor_off_in_the_meantime_gets_no_text(site: Sit
 def test_a_site_without_text_messages_sends_none(site: Site, tess: Owner) -> None:
     silent = create_app(site.services.settings, clock=site.clock, hasher=CheapHasher(), texts=NoTexts())
     services = silent.extensions["nightlatch"]
-    made = count(site, TemporaryPassword)
+    made = site.count(TemporaryPassword)
     with pytest.raises(WrongLogin):
         services.legacy_access.by_password("tess", tess.password, HERE)
     services.delivery.deliver_due()
-    assert count(site, RefusedAccess) == 0
-    assert count(site, TemporaryPassword) == made
+    assert site.count(RefusedAccess) == 0
+    assert site.count(TemporaryPassword) == made
     services.db.engine.dispose()
 
 
@@ -231,7 +226,7 @@ def test_expired_rows_are_purged(site: Site, tess: Owner) -> None:
     for seconds, sessions, passwords, refused_accesses in steps:
         site.clock.pass_(seconds)
         site.services.maintenance.purge()
-        found = count(site, AppSession), count(site, TemporaryPassword), count(site, RefusedAccess)
+        found = site.count(AppSession), site.count(TemporaryPassword), site.count(RefusedAccess)
         assert found == (sessions, passwords, refused_accesses), seconds
 
 

@@ -24,7 +24,7 @@ from webapp.services.core import Core
 from webapp.services.email_addresses import masked
 from webapp.services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from webapp.services.enrollment.fields import CodeFields, ConfirmationCodeFields
-from webapp.services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from webapp.services.method import Answers, ByDevice, Challenge, Method, NewFactor, Overview, Step, Visit
 from webapp.services.one_time_codes import OneTimeCodes, Terms
 from webapp.services.outbox import Outbox
 
@@ -69,7 +69,7 @@ class FirstCode(Step):
             raise CodeExpired()  # it went to an address that was changed since
         with visit.core.db.write() as tx:
             self.method.codes.consume(tx, code)
-        visit.turn_on(Proved(""))  # no secret of its own: the address is the account's
+        visit.turn_on(NewFactor(""))  # no secret of its own: the address is the account's
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class EmailedCode(Method):
         with self.core.db.write() as tx:
             code_id, code = self.codes.draw(tx, account.id, challenge, account.email, self.terms)
             self.attempts.count_within(tx, Bucket(f"emailed-code:{account.id}", rule))
-            facts = {"name": account.name, "code": code, "minutes": self.terms.lasts // 60}
+            facts = {"code": code, "minutes": self.terms.lasts // 60}
             sent = self.outbox.post_email(tx, to=account.email, template="emailed-code", account=account, **facts)
             self.codes.sent_with(tx, code_id, sent)
 

@@ -27,7 +27,7 @@ from webapp.models.factors import Factor, factor_bound
 from webapp.services.core import Core
 from webapp.services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_UNLESS_FRESH
 from webapp.services.enrollment.fields import CodeFields
-from webapp.services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from webapp.services.method import Answers, ByDevice, Challenge, Method, NewFactor, Overview, Step, Visit
 
 LOOK_AHEAD = 10  # codes after the newest used one that are accepted (section 7.2)
 RESYNC_AHEAD = 100  # codes among which two in a row are accepted (section 7.4)
@@ -94,7 +94,7 @@ class TwoCodes(Step):
         hotp = HOTP(secret)
         for count in _places(hotp, code, range(RESYNC_AHEAD)):
             if compare_digest(hotp.at(count + 1), after):
-                visit.turn_on(Proved(secret, counter=count + 1))
+                visit.turn_on(NewFactor(secret, counter=count + 1))
                 return
         raise WrongCode()
 

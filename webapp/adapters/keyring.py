@@ -8,7 +8,6 @@ error message.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 from hashlib import sha256
@@ -42,7 +41,7 @@ class AesGcmKeyring:
             opened = self._sealing[name].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], bound_to.encode())
         except KeyError:
             raise KeyMissing(f"the encryption key {name!r} is not among the settings") from None
-        except (InvalidTag, binascii.Error, ValueError):
+        except (InvalidTag, ValueError):
             raise ValueError("a sealed value was altered or moved") from None
         return opened.decode()
 

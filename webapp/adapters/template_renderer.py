@@ -94,13 +94,10 @@ class TemplateRenderer:
         for language in (spoken(), ENGLISH):
             with speaking(language):
                 for shorter in range(SHORTENED + 1):
-                    text = self._render_text(template, {**facts, "shorter": shorter})
+                    text = self._texts.get_template(f"{template}.txt").render(facts, shorter=shorter).strip()
                     if segments(text) == 1:
                         return text
         return text
-
-    def _render_text(self, template: str, facts: Mapping[str, object]) -> str:
-        return self._texts.get_template(f"{template}.txt").render(facts).strip()
 
     def _render(self, path: str, facts: Mapping[str, Any]) -> str:
         return self._emails.get_template(path).render(facts)

@@ -38,14 +38,12 @@ class WebPush:
         """
         if settings.private_key is None:
             raise ValueError("pushes are signed with a private key")
-        private_key = settings.private_key
-        self._private_key = private_key
+        self._private_key = derive_private_key(int.from_bytes(settings.private_key), SECP256R1())
         self._subject = settings.subject
         self._hosts = settings.hosts
         self._timeout = timeout_seconds
         self._clock = clock
-        point = derive_private_key(int.from_bytes(private_key), SECP256R1()).public_key()
-        raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        raw = self._private_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         self.public_key: str | None = as_text(raw)
 
     def send(self, message: PushMessage) -> None:
@@ -77,7 +75,7 @@ class WebPush:
         parts = urlsplit(endpoint)
         origin = f"{parts.scheme}://{parts.netloc}"
         claims = {"sub": self._subject, "aud": origin, "exp": self._clock.now() + SIGNED_FOR}
-        vapid = Vapid02(derive_private_key(int.from_bytes(self._private_key), SECP256R1()), {"no-strict": True})
+        vapid = Vapid02(self._private_key, {"no-strict": True})
         headers = {**vapid.sign(claims), "Urgency": "high", "Topic": message.topic}
         with Deadline(self._timeout) as deadline, requests.Session() as session:
             session.max_redirects = 0  # a redirect leads to a host that was not checked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 
 from ..domain.moments import minute
 from ..policy import HOUR
@@ -25,7 +25,6 @@ accounts = AppGroup(
 @click.option("--name", required=True)
 @click.option("--email-confirmed", is_flag=True, help="The email address is known to belong to the account's owner.")
 @click.option("--phone", help="A phone number with its country code, known to belong to the account's owner.")
-@with_appcontext
 @reports_refusals
 def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
     """Create an account. Reads the password from standard input, or asks for it."""
@@ -58,7 +57,6 @@ def tell_if(known: bool) -> None:
 @click.option("--email", required=True)
 @click.option("--username", help="Otherwise one is made from the address.")
 @click.option("--name", help="Otherwise the username.")
-@with_appcontext
 @reports_refusals
 def invite(email: str, username: str | None, name: str | None) -> None:
     """Create an account, and mail its owner a link that sets the password. Again: mail another link."""
@@ -70,7 +68,6 @@ def invite(email: str, username: str | None, name: str | None) -> None:
 
 
 @accounts.command("list")
-@with_appcontext
 @reports_refusals
 def list_accounts() -> None:
     """List all accounts: username, email address, name."""
@@ -80,7 +77,6 @@ def list_accounts() -> None:
 
 @accounts.command("show")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def show(username: str) -> None:
     """Show an account without its secrets."""
@@ -111,7 +107,6 @@ def show(username: str) -> None:
 @accounts.command("rename")
 @click.argument("username")
 @click.argument("new")
-@with_appcontext
 @reports_refusals
 def rename(username: str, new: str) -> None:
     """Change the username of an account at once, and notify its owner. The earlier one still logs in."""
@@ -125,7 +120,6 @@ def rename(username: str, new: str) -> None:
 @accounts.command("reset-second-factors")
 @click.argument("username")
 @click.option("--why", required=True, help="Reason; logged and sent to the account owner.")
-@with_appcontext
 @reports_refusals
 def reset_second_factors(username: str, why: str) -> None:
     """Turn off two-factor authentication for an account that is locked out, and notify its owner."""
@@ -137,7 +131,6 @@ def reset_second_factors(username: str, why: str) -> None:
 
 @accounts.command("log-out")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def log_out(username: str) -> None:
     """Log out all devices of an account and forget its remembered browsers."""
@@ -147,7 +140,6 @@ def log_out(username: str) -> None:
 
 @accounts.command("delete")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def delete(username: str) -> None:
     """Delete an account and all its data at once, and notify its owner."""
@@ -157,7 +149,6 @@ def delete(username: str) -> None:
 
 @accounts.command("promote")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def promote(username: str) -> None:
     """Make an account an operator, who sees the operator's pages, and notify its owner."""
@@ -167,7 +158,6 @@ def promote(username: str) -> None:
 
 @accounts.command("demote")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def demote(username: str) -> None:
     """End the role of an operator, unless it is the last one, and notify its owner."""
@@ -177,7 +167,6 @@ def demote(username: str) -> None:
 
 @accounts.command("lock")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def lock(username: str) -> None:
     """Log out all devices of an account and refuse every login until it is unlocked. Notifies its owner."""
@@ -187,7 +176,6 @@ def lock(username: str) -> None:
 
 @accounts.command("unlock")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def unlock(username: str) -> None:
     """Let a locked account log in again, and notify its owner."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 
 from ..domain import strict_json
 from ..domain.moments import machine
@@ -68,7 +68,6 @@ def _keys(_context: click.Context, _option: click.Parameter, file: Path | None) 
 @click.option("--rule", "rules", multiple=True, help='"ACTION [METHOD,...] PREFIX"; any number, in order.')
 @click.option("--allow-authorization", "authorization_allowed", is_flag=True, help="Allow temporary passwords.")
 @click.option("--json", "as_json", is_flag=True)
-@with_appcontext
 @reports_refusals
 def create(kind: str, no_pkce: bool, as_json: bool, **given: Any) -> None:
     """Register an app and print its client id and secret."""
@@ -77,7 +76,6 @@ def create(kind: str, no_pkce: bool, as_json: bool, **given: Any) -> None:
 
 
 @apps.command("list")
-@with_appcontext
 @reports_refusals
 def list_apps() -> None:
     """List all apps: client id, kind, name, and when each was last used."""
@@ -91,7 +89,6 @@ def list_apps() -> None:
 @click.option("--proxy", type=click.Choice(PROXIES), help="Print the configuration of this proxy, with its secret.")
 @click.option("--upstream", default="http://127.0.0.1:8080", show_default=True, help="Where the application listens.")
 @click.option("--listen", default="", help="Where the proxy listens, such as 127.0.0.1:8443.")
-@with_appcontext
 @reports_refusals
 def show(client_id: str, as_json: bool, proxy: str | None, upstream: str, listen: str) -> None:
     """Show an app without its secrets, or the whole configuration of the proxy of a guarded host."""
@@ -111,7 +108,6 @@ def show(client_id: str, as_json: bool, proxy: str | None, upstream: str, listen
 @apps.command("rotate-secret")
 @click.argument("client_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True)
-@with_appcontext
 @reports_refusals
 def rotate_secret(client_id: str, as_json: bool) -> None:
     """Print a new secret. The last one works until the next rotation."""
@@ -121,7 +117,6 @@ def rotate_secret(client_id: str, as_json: bool) -> None:
 
 @apps.command("delete")
 @click.argument("client_id", metavar="ID")
-@with_appcontext
 @reports_refusals
 def delete(client_id: str) -> None:
     """Delete an app, with all that people allowed it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 
 from .common import reports_refusals, services
 
@@ -12,7 +12,6 @@ groups = AppGroup("groups", help="Groups: create, list, add, remove, delete.")
 
 @groups.command("create")
 @click.argument("name")
-@with_appcontext
 @reports_refusals
 def create(name: str) -> None:
     """Create a group: lowercase letters, numbers and dashes."""
@@ -20,7 +19,6 @@ def create(name: str) -> None:
 
 
 @groups.command("list")
-@with_appcontext
 @reports_refusals
 def list_groups() -> None:
     """List all groups: name, number of members."""
@@ -31,7 +29,6 @@ def list_groups() -> None:
 @groups.command("add")
 @click.argument("name")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def add(name: str, username: str) -> None:
     """Add an account to a group."""
@@ -42,7 +39,6 @@ def add(name: str, username: str) -> None:
 @groups.command("remove")
 @click.argument("name")
 @click.argument("username")
-@with_appcontext
 @reports_refusals
 def remove(name: str, username: str) -> None:
     """Remove an account from a group."""
@@ -52,7 +48,6 @@ def remove(name: str, username: str) -> None:
 
 @groups.command("delete")
 @click.argument("name")
-@with_appcontext
 @reports_refusals
 def delete(name: str) -> None:
     """Delete a group, unless an app is open to it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 
 from ..environment import PREFIX
 from ..keys import generate_keys
@@ -20,7 +20,6 @@ def generate() -> None:
 
 
 @keys.command("reseal")
-@with_appcontext
 @reports_refusals
 def reseal() -> None:
     """Re-encrypt all stored secrets with the newest key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 
 from ..policy import DAY
 from ..worker import work_until_told
@@ -15,7 +15,6 @@ messages = AppGroup("messages", help="Messages: send queued ones once or keep se
 
 
 @messages.command("send")
-@with_appcontext
 @reports_refusals
 def send() -> None:
     """Send queued messages once."""
@@ -23,7 +22,6 @@ def send() -> None:
 
 
 @messages.command("work")
-@with_appcontext
 @reports_refusals
 def work() -> None:
     """Keep sending queued messages."""
@@ -32,7 +30,6 @@ def work() -> None:
 
 @messages.command("report")
 @click.option("--days", type=click.IntRange(1, 30), default=7, show_default=True)
-@with_appcontext
 @reports_refusals
 def report(days: int) -> None:
     """Show how many texts were sent or refused, and why, by day and country."""

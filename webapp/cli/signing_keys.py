@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 
 from ..services.openid.signing_keys import RotatedLately
 from .common import reports_refusals, services
@@ -16,7 +16,6 @@ signing_keys = AppGroup("signing-keys", help="Keys that sign the tokens for apps
 @signing_keys.command("rotate")
 @click.option("--now", "at_once", is_flag=True, help="Sign with new keys from now on.")
 @click.option("--withdraw", is_flag=True, help="The same, and believe no earlier key, because one may be known.")
-@with_appcontext
 @reports_refusals
 def rotate(*, at_once: bool, withdraw: bool) -> None:
     """Publish the next keys, which sign a day later."""
@@ -31,7 +30,6 @@ def rotate(*, at_once: bool, withdraw: bool) -> None:
 
 
 @signing_keys.command("list")
-@with_appcontext
 @reports_refusals
 def list_keys() -> None:
     """List the published keys."""

@@ -9,19 +9,21 @@ from hashlib import sha256
 from .ports import Entropy
 from .refusals import CodeMalformed
 
+DIGITS, LETTERS = 6, 16
+"""The lengths of the two kinds of codes."""
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
 LOOK_ALIKES = str.maketrans("018\u0130", "OIBI")  # 0, 1 and 8 are not in the alphabet, so no code is ambiguous
 IN_MESSAGE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
 
-def draw_digits(entropy: Entropy, length: int = 6) -> str:
-    """A random code of `length` decimal digits."""
-    return str(entropy.below(10**length)).zfill(length)
+def draw_digits(entropy: Entropy) -> str:
+    """A random code of six decimal digits."""
+    return str(entropy.below(10**DIGITS)).zfill(DIGITS)
 
 
-def draw_base32(entropy: Entropy, length: int = 16) -> str:
-    """`length` random characters of base32, five bits each, without separators."""
-    return "".join(BASE32[entropy.below(32)] for _ in range(length))
+def draw_base32(entropy: Entropy) -> str:
+    """Sixteen random characters of base32, five bits each, without separators."""
+    return "".join(BASE32[entropy.below(32)] for _ in range(LETTERS))
 
 
 def draw_token(entropy: Entropy) -> str:
@@ -51,12 +53,12 @@ def tidy_base32(typed: str) -> str:
     return "".join(_in_ascii(c) for c in folded if not _separates(c)).translate(LOOK_ALIKES)
 
 
-def is_digits(code: str, length: int = 6) -> bool:
-    return len(code) == length and code.isascii() and code.isdigit()
+def is_digits(code: str) -> bool:
+    return len(code) == DIGITS and code.isascii() and code.isdigit()
 
 
-def is_base32(code: str, length: int = 16) -> bool:
-    return len(code) == length and all(c in BASE32 for c in code)
+def is_base32(code: str) -> bool:
+    return len(code) == LETTERS and all(c in BASE32 for c in code)
 
 
 def read_digits(typed: str) -> str:

@@ -56,7 +56,7 @@ class WrongLoginHere(WrongLogin):
 
 
 class TemporaryPasswordHere(Refusal):
-    """What was entered looks like a temporary password, which is accepted at legacy access only."""
+    """What was entered looks like a temporary password, which is accepted at legacy access and guarded hosts only."""
 
     field = "password"
 

@@ -27,7 +27,7 @@ from ..policy import Policy
 from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_UNLESS_FRESH
 from ..services.enrollment.fields import CodeFields
-from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from ..services.method import Answers, ByDevice, Challenge, Method, NewFactor, Overview, Step, Visit
 
 ACCEPT_ONCE = (
     update(Factor)
@@ -78,7 +78,7 @@ class FirstCode(Step):
         code, secret = read_digits(answers["code"]), visit.notes["secret"]
         visit.count_attempt("first-code")
         step = matching_step(secret, code, visit.core.clock.now(), visit.core.policy)
-        visit.turn_on(Proved(secret, counter=step))  # the code's time step is used: not accepted again
+        visit.turn_on(NewFactor(secret, counter=step))  # the code's time step is used: not accepted again
 
     def act(self, visit: Visit, name: str) -> None:
         start_over(visit)

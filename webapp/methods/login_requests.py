@@ -25,7 +25,7 @@ from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.factors import Factor
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
-from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
+from ..services.method import Answers, ByDevice, Challenge, NewFactor, Overview, Step, Visit
 from ..services.method_kinds import Glance, OutOfBand, RequestStatus
 from ..services.requests.login_requests import LoginRequests
 
@@ -74,7 +74,7 @@ class Notifications(Step):
         label = before.label if before is not None else unused_label(device(visit.origin.user_agent), labels)
         visit.browser_token = draw_token(visit.core.entropy)
         visit.turn_on(
-            Proved(
+            NewFactor(
                 subscription,
                 external_id=hash_of(visit.browser_token),
                 label=label,

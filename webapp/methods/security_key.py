@@ -34,7 +34,7 @@ from ..services.browser_needs import BrowserNeeds
 from ..services.ceremonies import Ceremonies, challenge_in, id_in
 from ..services.core import Core
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW_ONCE, PASSWORD_UNLESS_FRESH
-from ..services.method import Answers, ByDevice, Challenge, Overview, Proved, Step, Visit
+from ..services.method import Answers, ByDevice, Challenge, NewFactor, Overview, Step, Visit
 from ..services.method_kinds import Passwordless
 
 MODELS = Path(__file__).with_name("authenticators.tsv")
@@ -118,7 +118,7 @@ class Name(Step):
         key, labels = visit.notes["key"], [f.label for f in visit.factors]
         label = tidy_label(answers["name"], labels, visit.core.policy.name_maximum)
         external_id, count = _external_id(as_bytes(key["id"])), visit.notes["count"]
-        visit.turn_on(Proved("", count, external_id, label, attributes=json.dumps(key)))
+        visit.turn_on(NewFactor("", count, external_id, label, attributes=json.dumps(key)))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ..services.attempts import Bucket
 from ..services.contacts import discoverable_by_default
 from ..services.enrollment.common_steps import CONFIRMED_EMAIL, DONE, OVERVIEW, PASSWORD_ALWAYS
 from ..services.enrollment.fields import CodeFields, ConfirmationCodeFields, PhoneFields
-from ..services.method import Answers, ByDevice, Challenge, Method, Overview, Proved, Step, Visit
+from ..services.method import Answers, ByDevice, Challenge, Method, NewFactor, Overview, Step, Visit
 from ..services.phone_numbers import PhoneNumbers
 
 
@@ -78,7 +78,7 @@ class FirstCode(Step):
             self.phone_numbers.store(tx, visit.account, code, visit.origin, discoverable, tell_first=False)
 
         # the number is stored in the account, so that changing it needs no new factor
-        visit.turn_on(Proved("", store=store))
+        visit.turn_on(NewFactor("", store=store))
 
     def act(self, visit: Visit, name: str) -> None:
         self.phone_numbers.resend_code(visit.account, _challenge(visit), visit.origin)

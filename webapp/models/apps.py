@@ -9,7 +9,7 @@ from .base import AccountId, At, BigId, Hash, Key, MaybeAt, Table
 
 
 class TemporaryPassword(Table):
-    """Valid for one hour, at legacy access only. Stored as a hash, as the backup code is."""
+    """Valid for one hour, at legacy access and guarded hosts only. Stored as a hash, as the backup code is."""
 
     __tablename__ = "temporary_passwords"
 

@@ -43,15 +43,16 @@ class LoginRequest(Table):
 
 def close_open(tx: Transaction, account_id: int, state: str, now: int, *which: ColumnElement[bool]) -> None:
     """Ends the account's requests that wait, or were approved and not used, with `state`; only those of `which`."""
-    still_open = LoginRequest.state.in_((WAITING, APPROVED))
-    ended = update(LoginRequest).where(LoginRequest.account_id == account_id, still_open, *which)
-    tx.execute(ended.values(state=state, ended_at=now))
+    _close(tx, state, now, LoginRequest.account_id == account_id, *which)
 
 
 def close_requests_of(tx: Transaction, token_hash: str, state: str, now: int) -> None:
     """The same for the requests of the open pending login with this token."""
     name = literal(PENDING_CHALLENGE).concat(cast(PendingLogin.id, String))
     own = select(name).where(PendingLogin.token_hash == token_hash, PendingLogin.ended_at.is_(None))
+    _close(tx, state, now, LoginRequest.challenge.in_(own))
+
+
+def _close(tx: Transaction, state: str, now: int, *which: ColumnElement[bool]) -> None:
     still_open = LoginRequest.state.in_((WAITING, APPROVED))
-    ended = update(LoginRequest).where(LoginRequest.challenge.in_(own), still_open)
-    tx.execute(ended.values(state=state, ended_at=now))
+    tx.execute(update(LoginRequest).where(*which, still_open).values(state=state, ended_at=now))

@@ -1,8 +1,7 @@
 """Rate limits: how many attempts are allowed before a wait.
 
 An attempt must be counted and committed before anything is compared, so that neither a crash nor simultaneous
-requests give a free guess. Refused attempts are not counted. Windows slide: "5 in 5 minutes" is true of any five
-minutes.
+requests give a free guess. Refused attempts are not counted.
 """
 
 from __future__ import annotations

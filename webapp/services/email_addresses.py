@@ -183,7 +183,7 @@ class EmailAddresses:
 
     def _notify_old_address(self, tx: Transaction, account: Account, old: str, new: str, origin: Origin) -> None:
         url = self.links.draw(tx, account, "undo-email", old, self.core.policy.email_undo_seconds)
-        days = self.core.policy.email_undo_seconds // 86400
+        days = self.core.policy.email_undo_seconds // DAY
         self.outbox.post_email(
             tx,
             to=old,

@@ -101,7 +101,7 @@ class Step(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class NewFactor:
     """A factor to be created, with the values for `models.factors.Factor`; `secret` is sealed first."""
 
     secret: str
@@ -137,7 +137,7 @@ class Visit:
     """Set when the session got a new token during the request."""
     changed: set[str] = field(default_factory=set)
     """The names of notes that changed during the request."""
-    proved: Proved | None = None
+    new_factor: NewFactor | None = None
     """Set by the step that proves the method."""
     browser_token: str | None = None
     """Set where this browser becomes the factor: the token for its cookie."""
@@ -165,9 +165,9 @@ class Visit:
         self.notes.update(changes)
         self.changed.update(changes)
 
-    def turn_on(self, proved: Proved) -> None:
+    def turn_on(self, new_factor: NewFactor) -> None:
         """Called by the step that proved the method: the service then creates the factor."""
-        self.proved = proved
+        self.new_factor = new_factor
 
     def count_attempt(self, name: str) -> None:
         """Counts and commits an attempt, before anything is compared. Raises `TooManyAttempts`."""

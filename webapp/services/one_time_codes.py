@@ -54,7 +54,7 @@ class OneTimeCodes:
         code = self.newest(account_id, challenge, terms)
         if code is None or code.used_at is None:
             return False
-        return self.core.keyring.is_mac_of(code.mac, tidy_digits(typed), f"{account_id}:{challenge}")
+        return self._is_of(code, tidy_digits(typed))
 
     def draw(self, tx: Transaction, account_id: int, challenge: str, target: str, terms: Terms) -> tuple[int, str]:
         """Generates a code; returns the id of its row and the code. Raises `TooSoon` or `TooManyAttempts`."""
@@ -74,7 +74,7 @@ class OneTimeCodes:
             "account_id": account_id,
             "challenge": challenge,
             "target": target,
-            "mac": self.core.keyring.mac(code, f"{account_id}:{challenge}"),
+            "mac": self.core.keyring.mac(code, _bound(account_id, challenge)),
             "made_at": now,
             "attempts": attempts,
         }
@@ -124,8 +124,7 @@ class OneTimeCodes:
         exhausted = TooManyAttempts(code.made_at + terms.lasts - now)
         if not counted:
             raise CodeAlreadyUsed() if code.used_at else exhausted
-        bound_to = f"{account_id}:{challenge}"
-        if self.core.keyring.is_mac_of(code.mac, digits, bound_to):
+        if self._is_of(code, digits):
             return code
         left = terms.attempts - code.attempts - 1
         if left < 1:
@@ -143,7 +142,7 @@ class OneTimeCodes:
         code = self._newest(tx, account_id, challenge)
         if code is None or self.core.clock.now() - code.made_at >= terms.lasts:
             raise CodeExpired()
-        if not self.core.keyring.is_mac_of(code.mac, digits, f"{account_id}:{code.challenge}"):
+        if not self._is_of(code, digits):
             raise CodeFromEarlierMessage() if self._is_older_code(account_id, challenge, digits) else WrongCode()
         if code.used_at is not None:
             raise CodeAlreadyUsed()
@@ -166,11 +165,19 @@ class OneTimeCodes:
         query = select(Code).where(*own, Code.made_at <= self.core.clock.now() + self.core.policy.clock_ahead)
         return tx.objects.scalars(query.order_by(Code.id.desc()).limit(1)).first()
 
+    def _is_of(self, code: Code, digits: str) -> bool:
+        return self.core.keyring.is_mac_of(code.mac, digits, _bound(code.account_id, code.challenge))
+
     def _is_older_code(self, account_id: int, challenge: str, digits: str) -> bool:
         query = select(Code.mac, Code.challenge).where(Code.account_id == account_id, _of(challenge))
         with self.core.db.read() as tx:
             older = tx.execute(query.where(Code.voided_at.is_not(None)).order_by(Code.id.desc()).limit(5)).all()
-        return any(self.core.keyring.is_mac_of(mac, digits, f"{account_id}:{of}") for mac, of in older)
+        return any(self.core.keyring.is_mac_of(mac, digits, _bound(account_id, of)) for mac, of in older)
+
+
+def _bound(account_id: int, challenge: str) -> str:
+    """What the HMAC of a code is bound to; `challenge` is the one it was drawn for."""
+    return f"{account_id}:{challenge}"
 
 
 def _of(challenge: str) -> ColumnElement[bool]:

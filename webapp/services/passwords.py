@@ -104,7 +104,7 @@ def normalize(typed: str) -> str:
 
 
 def looks_temporary(typed: str) -> bool:
-    """True for the form of a temporary password, which is accepted at legacy access only."""
+    """True for the form of a temporary password, which is accepted at legacy access and guarded hosts only."""
     return BASE32_CODE.fullmatch(typed.strip().upper()) is not None
 
 

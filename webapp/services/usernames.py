@@ -1,8 +1,7 @@
 """Which usernames sign-up may give away: not those by which a person would be taken for the operator, and not those of
 deleted accounts, whose next owner other sites would take for the earlier one.
 
-A deleted name is stored as a keyed hash only. Its key is random, sealed in the database and resealed with everything
-else: under a key of the settings, the hashes would be lost when that key is removed, and the names would be free.
+A deleted name is stored as a keyed hash only. Its key is one of `site_keys`: with another key, the names would be free.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from ..domain.account_refusals import UsernameMalformed, UsernameReserved, Usern
 from ..domain.names import key_of, without_marks
 from ..models.accounts import Account
 from ..models.database import Transaction
-from ..models.names import DeletedName, SiteKey, site_key_bound
+from ..models.names import DeletedName
 from .account_lookup import has_username
 from .core import Core
+from .site_keys import KEY_BYTES, ensure_site_key, site_key
 
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 RESERVED = Path(__file__).with_name("reserved_usernames.txt")
 SEPARATORS = str.maketrans("", "", "._-")
 DELETED_NAMES = "deleted-names"
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +83,16 @@ class Usernames:
             return [name for name in names if self.is_reserved(name)]
 
     def was_deleted(self, tx: Transaction, username: str) -> bool:
-        key = self._key(tx)
+        key = site_key(self.core, tx, DELETED_NAMES)
         if key is None:
             return False
         return tx.scalar(select(DeletedName.id).where(DeletedName.name_mac == _mac(key, username))) is not None
 
     def keep_taken(self, tx: Transaction, username: str) -> None:
         """Stores the name of an account that is deleted in this transaction."""
-        self.core.db.serialize(tx, DELETED_NAMES)  # else two transactions would each make a key
-        key = self._key(tx) or self._new_key(tx)
+        key = ensure_site_key(self.core, tx, DELETED_NAMES, self.core.entropy.bytes(KEY_BYTES))
         if not self.was_deleted(tx, username):
             tx.execute(insert(DeletedName).values(name_mac=_mac(key, username)))
-
-    def _key(self, tx: Transaction) -> bytes | None:
-        sealed = tx.scalar(select(SiteKey.sealed).where(SiteKey.name == DELETED_NAMES))
-        return bytes.fromhex(self.core.keyring.open(sealed, site_key_bound(DELETED_NAMES))) if sealed else None
-
-    def _new_key(self, tx: Transaction) -> bytes:
-        key = self.core.entropy.bytes(KEY_BYTES)
-        sealed = self.core.keyring.seal(key.hex(), site_key_bound(DELETED_NAMES))
-        tx.execute(insert(SiteKey).values(name=DELETED_NAMES, sealed=sealed))
-        return key
 
 
 @cache

@@ -6,7 +6,7 @@ with SECRET_KEY, so that a new SECRET_KEY ends all sessions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from flask import current_app, request
 from flask.wrappers import Response
@@ -20,7 +20,8 @@ from ..services.password_attempts import KnownBrowser
 SESSION, LOGIN, REMEMBERED, BROWSER, DEVICE = "session", "login", "remembered", "browser", "phone"
 LANGUAGE, SITE_CHOICE, NOTICE_SEEN, PASSKEY_OFFERED = "language", "site", "cookies-seen", "passkey-offered"
 YEAR = 365 * DAY
-MOST_REMEMBERED = 5
+MOST_TOKENS = 5
+"""In one cookie, each of another account."""
 MOST_KNOWN = 10
 
 
@@ -69,18 +70,17 @@ def put_login(response: Response, token: str, lasts: int) -> None:
 
 
 def remembered_tokens() -> list[str]:
-    return [t for t in (get(REMEMBERED) or "").split("~") if t][:MOST_REMEMBERED]
+    return _tokens(REMEMBERED)
 
 
 def put_remembered(response: Response, token: str, lasts: int) -> None:
     """Adds the token before those of other accounts in this browser."""
-    tokens: Sequence[str] = [token, *remembered_tokens()][:MOST_REMEMBERED]
-    put(response, REMEMBERED, "~".join(tokens), lasts)
+    put(response, REMEMBERED, "~".join([token, *remembered_tokens()][:MOST_TOKENS]), lasts)
 
 
 def device_tokens() -> list[str]:
     """The tokens that make this browser an approving device, one for each account."""
-    return [t for t in (get(DEVICE) or "").split("~") if t][:MOST_REMEMBERED]
+    return _tokens(DEVICE)
 
 
 def put_device(response: Response, token: str, earlier: Collection[str]) -> None:
@@ -89,7 +89,7 @@ def put_device(response: Response, token: str, earlier: Collection[str]) -> None
     Not signed: an approving device stays a factor when SECRET_KEY is replaced.
     """
     others = [own for own in device_tokens() if hash_of(own) not in earlier]
-    put(response, DEVICE, "~".join([token, *others][:MOST_REMEMBERED]), YEAR)
+    put(response, DEVICE, "~".join([token, *others][:MOST_TOKENS]), YEAR)
 
 
 def renew_device(response: Response) -> None:
@@ -113,6 +113,10 @@ def put_known(response: Response, account_id: int, fresh_name: str, lasts: int) 
     others = sorted(known.accounts)[: MOST_KNOWN - 1] if known else []
     accounts = ",".join(str(a) for a in [account_id, *others])
     put(response, BROWSER, _sign(BROWSER, f"{known.browser if known else fresh_name}:{accounts}"), lasts)
+
+
+def _tokens(name: str) -> list[str]:
+    return [t for t in (get(name) or "").split("~") if t][:MOST_TOKENS]
 
 
 def _sign(name: str, value: str) -> str:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..domain.language import ENGLISH, Sentence, gettext, lazy, speak
 from ..domain.ports import KeyMissing
-from ..domain.refusals import DatabaseUnavailable, NotFresh, Refusal
+from ..domain.refusals import DatabaseUnavailable, LinkInvalid, NotFresh, Refusal
 from ..policy import MINUTE
 from . import current, guarded_hosts, guarded_page, guards, layouts, render, waiting_requests, words
 
@@ -44,6 +44,7 @@ PAGES: dict[int, tuple[Sentence, Sentence]] = {
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(LinkInvalid, _link_invalid)
     app.register_error_handler(KeyMissing, _key_missing)
     app.register_error_handler(Exception, _bug)
 
@@ -71,6 +72,10 @@ def _refusal(refusal: Refusal) -> Any:
     if refusal.wait is not None:
         response.headers["Retry-After"] = str(refusal.wait)
     return response
+
+
+def _link_invalid(_refusal: LinkInvalid) -> Any:
+    return render.page("entrance/link_dead.html", status=404)
 
 
 def _key_missing(error: KeyMissing) -> Any:

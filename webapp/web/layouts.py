@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -55,7 +55,6 @@ class Variant:
 
 SETTINGS = lazy("Settings and privacy")
 TWO_FACTOR = lazy("Two-factor authentication")
-PHONE_PATH = (SETTINGS, lazy("Account"), lazy("Security"), TWO_FACTOR)
 
 COMPUTER = Variant(
     menu=lazy("More"),
@@ -68,22 +67,14 @@ COMPUTER = Variant(
 )
 PHONE = Variant(
     menu=lazy("Profile"),
-    two_factor_path=PHONE_PATH,
+    two_factor_path=(SETTINGS, lazy("Account"), lazy("Security"), TWO_FACTOR),
     is_phone=True,
     is_iphone=False,
     names_browsers=False,
     turn_off_presses=1,
     last_turn_off_presses=1,
 )
-IPHONE = Variant(
-    menu=lazy("Profile"),
-    two_factor_path=PHONE_PATH,
-    is_phone=True,
-    is_iphone=True,
-    names_browsers=False,
-    turn_off_presses=2,
-    last_turn_off_presses=2,
-)
+IPHONE = replace(PHONE, is_iphone=True, turn_off_presses=2, last_turn_off_presses=2)
 
 
 class Device(NamedTuple):

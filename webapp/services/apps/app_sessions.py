@@ -1,6 +1,6 @@
 """Sessions of apps: each has a random token, is listed, and can be ended as a browser's session can.
 
-A token is accepted at legacy access, and must not be accepted for a page.
+A token is accepted at legacy access and at guarded hosts, and must not be accepted for a page of the site.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from ..attempts import Attempts
 from ..backup_codes import BackupCodes
 from ..core import Core
 from ..email_addresses import EmailAddresses
-from ..method import Answers, Method, Proved, Step, Visit
+from ..method import Answers, Method, NewFactor, Step, Visit
 from ..method_kinds import Several
 from ..notices import Notices
 from ..password_proof import PasswordProof
@@ -85,11 +85,11 @@ class Enrollment:
                 step.submit(visit, answers)
             else:
                 step.act(visit, act)
-            refusal = None if visit.proved is not None or is_last else _arrive(visit, step)
+            refusal = None if visit.new_factor is not None or is_last else _arrive(visit, step)
         finally:
             self._keep_notes(visit)
-        if visit.proved is not None:
-            self._turn_on(visit, visit.proved)
+        if visit.new_factor is not None:
+            self._turn_on(visit, visit.new_factor)
         elif is_last:
             self.forget(visit)
             self.backup_codes.saved(visit.user)
@@ -139,11 +139,11 @@ class Enrollment:
         with self.core.db.write() as tx:
             tx.execute(update(Draft).where(Draft.id == visit.draft.id).values(values))
 
-    def _turn_on(self, visit: Visit, proved: Proved) -> None:
+    def _turn_on(self, visit: Visit, new: NewFactor) -> None:
         """Creates the factor, the backup code and the notice, and ends other sessions, in one transaction.
 
         Raises `EmailRequired`, `NotFresh`, `AlreadyDone`, `FactorExists` when its external id is taken, or what
-        `lock_for_change` and `Proved.store` raise.
+        `lock_for_change` and `NewFactor.store` raise.
         """
         if visit.account.email is None:
             raise EmailRequired()
@@ -156,20 +156,20 @@ class Enrollment:
                 unfinished = update(Draft).where(Draft.id == visit.draft.id, Draft.finished_at.is_(None))
                 if not changed_one_row(tx, unfinished.values(finished_at=self.core.clock.now())):
                     raise AlreadyDone()
-                if proved.store is not None:
-                    proved.store(tx)
+                if new.store is not None:
+                    new.store(tx)
                 is_first = not has_factor(tx, visit.account.id)
-                self._make_factor(tx, visit, proved)
-                visit.token = self._notify_and_secure(tx, visit, proved, is_first=is_first)
+                self._make_factor(tx, visit, new)
+                visit.token = self._notify_and_secure(tx, visit, new, is_first=is_first)
                 self._finish(tx, visit, visit.draft)
         except IntegrityError:
             raise FactorExists() from None
 
-    def _make_factor(self, tx: Transaction, visit: Visit, proved: Proved) -> None:
+    def _make_factor(self, tx: Transaction, visit: Visit, new: NewFactor) -> None:
         """Creates the factor in place of the earlier one, unless an account may have several."""
         account_id, slug, several = visit.account.id, visit.method.slug, isinstance(visit.method, Several)
-        earlier = [f for f in visit.factors if not several or f.id == proved.replaces]
-        external_id = proved.external_id or sole_external_id(account_id)
+        earlier = [f for f in visit.factors if not several or f.id == new.replaces]
+        external_id = new.external_id or sole_external_id(account_id)
         own = Factor.account_id == account_id, Factor.method == slug
         turned_off = and_(*own, Factor.external_id == external_id, Factor.turned_off_at.is_not(None))
         tx.execute(delete(Factor).where(or_(Factor.id.in_([f.id for f in earlier]), turned_off)))
@@ -177,21 +177,21 @@ class Enrollment:
             "account_id": account_id,
             "method": slug,
             "external_id": external_id,
-            "label": proved.label,
-            "attributes": proved.attributes,
-            "sealed": self.core.keyring.seal(proved.secret, factor_bound(account_id, slug)),
+            "label": new.label,
+            "attributes": new.attributes,
+            "sealed": self.core.keyring.seal(new.secret, factor_bound(account_id, slug)),
             "added_at": self.core.clock.now(),
-            "counter": proved.counter,
+            "counter": new.counter,
             "logged_in_at": max((f.logged_in_at for f in earlier), default=0),
         }
         tx.execute(insert(Factor).values(values))
 
-    def _notify_and_secure(self, tx: Transaction, visit: Visit, proved: Proved, *, is_first: bool) -> SessionToken:
+    def _notify_and_secure(self, tx: Transaction, visit: Visit, new: NewFactor, *, is_first: bool) -> SessionToken:
         """Notifies the owner, and ends the offline access of apps. With a first factor, makes a backup code and ends
         other sessions (ASVS V7.4.3)."""
         user, replaced = visit.user, bool(visit.factors) and not isinstance(visit.method, Several)
-        kind = "factor-added" if proved.label else "factor-replaced" if replaced else "factor-on"
-        details = {"method": visit.method.title.msgid} | ({"name": proved.label} if proved.label else {})
+        kind = "factor-added" if new.label else "factor-replaced" if replaced else "factor-on"
+        details = {"method": visit.method.title.msgid} | ({"name": new.label} if new.label else {})
         self.notices.tell(tx, user.account, kind, visit.origin, **details)
         if is_first:
             self.sessions.end_others(tx, user.account.id, user.session.id)

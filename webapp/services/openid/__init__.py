@@ -64,8 +64,8 @@ class OpenId:
         self.authorizations = Authorizations(core, attempts, issuer, *using)
         self.tokens = Tokens(core, issuer, clients, Claims(core, clients), *known, notices)
         proofs = ClientProofs(core, attempts, clients, Assertions(core, ClientKeys(core, servers)), issuer)
-        self.devices = DeviceRequests(core, attempts, clients, steps, self.authorizations)
-        self.endpoints = Endpoints(core, clients, proofs, Dpop(core, issuer), self.tokens, self.devices)
+        self.devices = DeviceRequests(core, attempts, steps, self.authorizations)
+        self.endpoints = Endpoints(core, proofs, Dpop(core, issuer), self.tokens, self.devices)
         self.pushed_requests = PushedRequests(core)
         self.log_outs = LogOuts(core, attempts, issuer, clients, self.signing_keys, self.subjects)
 

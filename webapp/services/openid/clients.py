@@ -48,9 +48,6 @@ class Clients:
         with self.core.db.read() as tx:
             return tx.objects.scalars(FIND, {"client_id": client_id}).one_or_none()
 
-    def app_of(self, tx: Transaction, app_id: int) -> RegisteredApp | None:
-        return tx.objects.get(RegisteredApp, app_id)
-
     def client(self, client_id: str) -> Client | None:
         """The app with its secrets, in one statement."""
         with self.core.db.read() as tx:

@@ -25,7 +25,6 @@ from ..attempt_rules import SlidingWindows, Total
 from ..attempts import Attempts, Bucket
 from ..core import Core
 from .authorizations import Authorizations
-from .clients import Clients
 from .discovery import MODES
 from .requests import CONSENT, CheckedRequest, ReplyTo
 from .steps import Ready, RequestContext, Step, Steps
@@ -49,7 +48,6 @@ class Shown:
 class DeviceRequests:
     core: Core
     attempts: Attempts
-    clients: Clients
     steps: Steps
     authorizations: Authorizations
 

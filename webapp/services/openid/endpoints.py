@@ -12,7 +12,6 @@ from ...models.registered_apps import KEY, PASSWORD, RegisteredApp
 from ..core import Core
 from .authorizations import count_request
 from .client_proofs import ClientProofs, presented_by
-from .clients import Clients
 from .code_grant import CodeGrant, Pkce
 from .device_grant import DEVICE_AUTHORIZATION, DeviceAuthorization, DeviceGrant
 from .device_requests import DeviceRequests
@@ -33,7 +32,6 @@ HARDWARE, SOFTWARE = "hwk", "swk"
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     core: Core
-    clients: Clients
     client_proofs: ClientProofs
     dpop: Dpop
     tokens: Tokens
@@ -99,7 +97,7 @@ class Endpoints:
         self.tokens.subjects.ready()
         with self.core.db.read() as tx:
             found = self.tokens.by_access_token(tx, token)
-            app = self.clients.app_of(tx, found[0].authorization.app_id) if found is not None else None
+            app = tx.objects.get(RegisteredApp, found[0].authorization.app_id) if found is not None else None
             if found is None or app is None or not self.tokens.is_live(tx, app, found[0]):
                 return self._refuse_token(scheme, "invalid_token", "The access token has expired or has ended.")
             given, claims = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...models.database import Transaction
 from ...models.registered_apps import KEY, PUBLIC, TWO_FACTOR
@@ -24,7 +25,8 @@ ID_TOKEN = "JWT"  # noqa: S105  # the `typ` of ID tokens
 class LogIn:
     """There is no session."""
 
-    silent: str = "login_required"
+    silent: ClassVar[str] = "login_required"
+    """The error for an app that wants no page (OpenID Connect Core 1.0 section 3.1.2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +44,21 @@ class Enroll:
     """The account lacks a method that the app demands: any second factor, or a security key (`key`)."""
 
     key: bool
-    silent: str = "interaction_required"
+    silent: ClassVar[str] = "interaction_required"
 
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
     """The account may not use the app."""
 
-    silent: str = "access_denied"
+    silent: ClassVar[str] = "access_denied"
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
     """The user has to agree, or to choose the account."""
 
-    silent: str = "consent_required"
+    silent: ClassVar[str] = "consent_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,6 @@ class Ready:
 
     proved: Proved
     agreed: bool = False
-    silent: str = ""
 
 
 Step = LogIn | StepUp | Enroll | Forbidden | Consent | Ready

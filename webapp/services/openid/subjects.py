@@ -1,7 +1,6 @@
 """By what an app knows an account and a session: keyed hashes, which tell nothing to others.
 
-The key is random, sealed in the database and resealed with everything else: under a key of the settings, every account
-would be another one to every app when that key is removed.
+Their key is one of `site_keys`: with another key, every account would be another one to every app.
 """
 
 from __future__ import annotations
@@ -10,15 +9,11 @@ import hmac
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from sqlalchemy import insert, select
-
-from ...models.database import Transaction
-from ...models.names import SiteKey, site_key_bound
 from ...models.registered_apps import PUBLIC_SUBJECT, RegisteredApp
 from ..core import Core
+from ..site_keys import KEY_BYTES, ensure_site_key, site_key
 
 NAME = "subjects"
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +43,10 @@ class Subjects:
         kept = self.kept.get(NAME)
         if kept is None:
             with self.core.db.read() as tx:
-                kept = self._stored(tx)
-            self.kept[NAME] = kept = kept or self._make()
+                kept = site_key(self.core, tx, NAME)
+            if kept is None:
+                fresh = self.core.entropy.bytes(KEY_BYTES)
+                with self.core.db.write() as tx:
+                    kept = ensure_site_key(self.core, tx, NAME, fresh)
+            self.kept[NAME] = kept
         return kept
-
-    def _stored(self, tx: Transaction) -> bytes | None:
-        sealed = tx.scalar(select(SiteKey.sealed).where(SiteKey.name == NAME))
-        return bytes.fromhex(self.core.keyring.open(sealed, site_key_bound(NAME))) if sealed else None
-
-    def _make(self) -> bytes:
-        """One of several processes makes it; the others read it."""
-        fresh = self.core.entropy.bytes(KEY_BYTES)
-        with self.core.db.write() as tx:
-            self.core.db.serialize(tx, f"site-key:{NAME}")
-            stored = self._stored(tx)
-            if stored is None:
-                sealed = self.core.keyring.seal(fresh.hex(), site_key_bound(NAME))
-                tx.execute(insert(SiteKey).values(name=NAME, sealed=sealed))
-        return stored or fresh

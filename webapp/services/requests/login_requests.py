@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import String, bindparam, cast, insert, literal, select, update
 
-from ...domain.codes import draw_token, hash_of
+from ...domain.codes import DIGITS, draw_token, hash_of
 from ...domain.origin import Origin
 from ...domain.request_refusals import NotApproved, TooManyRequests
 from ...models.accounts import Account
@@ -35,7 +35,6 @@ from ..core import Core
 from ..method_kinds import Glance, RequestStatus
 from .request_pushes import RequestPushes
 
-DIGITS = 6
 LOGGED_IN = ("logged-in", "logged-in-alone")
 GLANCE = (
     select(LoginRequest.state, LoginRequest.made_at, LoginRequest.ended_at)

@@ -130,14 +130,14 @@ def _next_page(visit: Visit, step: Step, act: str | None, hindrance: Refusal | N
         return _go_to(visit, step if progress.is_at_or_before(visit, step, open_now) else open_now)
     if step.slug == progress.last_step(visit).slug:
         return _go_to_list(visit)
-    if visit.proved is not None:
+    if visit.new_factor is not None:
         render.changed(_receipt(visit, masked(visit.account.email or "")))
         return _go_to(visit, progress.last_step(visit)) if progress.is_last_needed(visit) else _go_to_list(visit)
     return _go_to(visit, progress.after(visit, step))
 
 
 def _receipt(visit: Visit, email: str) -> str:
-    name = visit.proved.label if visit.proved is not None and method_rows.has_list(visit.method) else ""
+    name = visit.new_factor.label if visit.new_factor is not None and method_rows.has_list(visit.method) else ""
     if name:
         return _("%(name)s was added. We sent a confirmation to %(email)s.", name=name, email=email)
     return _("%(method)s is now on. We sent a confirmation to %(email)s.", method=visit.method.title, email=email)
@@ -169,11 +169,12 @@ def _show(visit: Visit, step: Step, form: Form) -> Any:
         different = context.pop("different")
         context["different_url"] = layouts.page_url("enrollment.step", method=visit.method.slug, step=different)
     code = current.services().enrollment.backup_code(visit)
+    is_under_way = visit.new_factor is None and not progress.is_finished(visit)
     return render.page(
         step.template,
         form,
         method=visit.method,
-        browser_needs=visit.method.browser_needs if visit.proved is None and not progress.is_finished(visit) else None,
+        browser_needs=visit.method.browser_needs if is_under_way else None,
         button=layouts.variant().pick(visit.method.overview.button),
         card=backup_card.card(visit.account, code) if code else None,
         **_list_of(visit.method),

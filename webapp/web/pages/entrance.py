@@ -192,19 +192,19 @@ def forgot_password_sent() -> Any:
 @bp.route("/reset-password/<token>", methods=["GET", "POST"])
 def reset_password(token: str) -> Any:
     services, form = current.services(), NewPasswordForm()
-    try:
-        opened = services.links.find("reset", token)
-        if form.submitted():
+    opened = services.links.find("reset", token)
+    if form.submitted():
+        try:
             services.password_changes.reset(opened, form.password.data, current.origin())
             render.receipt(_("Password changed. Log in with your new password."))
             response = render.go(app_flow.log_in_url(), whole=True)
             make_known(response, opened.account.id)
             prefill(opened.account.username)
             return response
-    except LinkInvalid:
-        return render.page("entrance/link_dead.html", status=404)
-    except Refusal as refusal:
-        words.place(refusal, form)
+        except LinkInvalid:
+            raise
+        except Refusal as refusal:
+            words.place(refusal, form)
     username, minimum = opened.account.username, services.passwords.minimum
     return render.page("entrance/reset_password.html", form, username=username, minimum=minimum)
 
@@ -213,18 +213,18 @@ def reset_password(token: str) -> Any:
 def invitation(token: str) -> Any:
     """The link in an invitation: sets the password of the account, and confirms its address."""
     services, form = current.services(), InvitationForm()
-    try:
-        opened = services.links.find("invite", token)
-        if form.submitted():
+    opened = services.links.find("invite", token)
+    if form.submitted():
+        try:
             services.invitations.accept(opened, form.password.data, current.origin())
             render.receipt(_("Your account is ready. Log in with your new password."))
             response = render.go(layouts.page_url("entrance.log_in"), whole=True)
             make_known(response, opened.account.id)
             return response
-    except LinkInvalid:
-        return render.page("entrance/link_dead.html", status=404)
-    except Refusal as refusal:
-        words.place(refusal, form)
+        except LinkInvalid:
+            raise
+        except Refusal as refusal:
+            words.place(refusal, form)
     username, minimum = opened.account.username, services.passwords.minimum
     return render.page("entrance/invitation.html", form, username=username, address=opened.link.email, minimum=minimum)
 
@@ -233,17 +233,14 @@ def invitation(token: str) -> Any:
 def undo_email(token: str) -> Any:
     """The link in the e-mail to the earlier address: restores that address and ends every session."""
     services, form = current.services(), Form()
-    try:
-        opened = services.links.find("undo-email", token)
-        if form.submitted():
-            until = services.email_undos.ask(opened, current.origin())
-            if until is not None:
-                comes_back = _("Your old email address comes back on %(time)s.")
-                render.receipt(times.sentence(comes_back, time=times.at(until)))
-                return render.go(layouts.page_url("entrance.log_in"), whole=True)
-            render.receipt(_("Your email address has been restored. Now choose a new password."))
-            return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
-    except LinkInvalid:
-        return render.page("entrance/link_dead.html", status=404)
+    opened = services.links.find("undo-email", token)
+    if form.submitted():
+        until = services.email_undos.ask(opened, current.origin())
+        if until is not None:
+            comes_back = _("Your old email address comes back on %(time)s.")
+            render.receipt(times.sentence(comes_back, time=times.at(until)))
+            return render.go(layouts.page_url("entrance.log_in"), whole=True)
+        render.receipt(_("Your email address has been restored. Now choose a new password."))
+        return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
     waits = services.email_undos.waits(opened.account)
     return render.page("entrance/undo_email.html", form, address=opened.link.email, waits=waits)

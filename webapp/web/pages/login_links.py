@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, request, session
 
 from ...domain.language import gettext as _
-from ...domain.refusals import LinkInvalid, PageTooOld
+from ...domain.refusals import PageTooOld
 from .. import app_flow, current, layouts, login_response, render
 from ..forms import Form, LoginLinkForm
 
@@ -39,14 +39,11 @@ def ask() -> Any:
 @bp.route("/log-in/here/<token>", methods=["GET", "POST"])
 def use(token: str) -> Any:
     services, form = current.services(), Form()
-    try:
-        if form.submitted():
-            account = services.login_links.use(token, current.origin())
-            render.receipt(_("You can log in in this browser now. Enter your username and password."))
-            response = render.go(app_flow.log_in_url(), whole=True)
-            login_response.make_known(response, account.id)
-            return response
-        account = services.login_links.find(token)
-    except LinkInvalid:
-        return render.page("entrance/link_dead.html", status=404)
-    return render.page("login_links/use.html", form, username=account.username)
+    if form.submitted():
+        account = services.login_links.use(token, current.origin())
+        render.receipt(_("You can log in in this browser now. Enter your username and password."))
+        response = render.go(app_flow.log_in_url(), whole=True)
+        login_response.make_known(response, account.id)
+        return response
+    username = services.login_links.find(token).username
+    return render.page("login_links/use.html", form, username=username)

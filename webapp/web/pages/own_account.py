@@ -10,7 +10,7 @@ from flask_login import login_required
 
 from ...domain.account_refusals import UsernameChangeWaits
 from ...domain.language import gettext as _
-from ...domain.refusals import AlreadyDone, EmailRequired, LinkInvalid, NotFound, Refusal
+from ...domain.refusals import AlreadyDone, EmailRequired, NotFound, Refusal
 from ...policy import DAY
 from .. import current, guards, languages, layouts, login_response, render, times, words
 from ..forms import Form, NameForm, UsernameForm
@@ -79,15 +79,12 @@ def _waiting() -> Any:
 def keep_username(token: str) -> Any:
     """The link in the e-mail about a change of the username: stops the change and ends every session."""
     services, form = current.services(), Form()
-    try:
-        opened = services.links.find("stop-rename", token)
-        if form.submitted():
-            services.renames.stop_by_link(opened, current.origin())
-            username = opened.account.username
-            render.receipt(_("Your username stays @%(username)s. Now choose a new password.", username=username))
-            return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
-    except LinkInvalid:
-        return render.page("entrance/link_dead.html", status=404)
+    opened = services.links.find("stop-rename", token)
+    if form.submitted():
+        services.renames.stop_by_link(opened, current.origin())
+        username = opened.account.username
+        render.receipt(_("Your username stays @%(username)s. Now choose a new password.", username=username))
+        return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
     return render.page("entrance/keep_username.html", form, account=opened.account)
 
 

@@ -39,16 +39,13 @@ def waiting() -> Any:
 def stop_by_link(token: str) -> Any:
     """The link in the email about a recovery: stops it and ends every session."""
     services, form = current.services(), Form()
-    try:
-        opened = services.links.find(PURPOSE, token)
-        if opened.account.recovery_at is None:
-            raise LinkInvalid()
-        if form.submitted():
-            services.operators.recoveries.stop_by_link(opened, current.origin())
-            render.receipt(_("Two-factor authentication stays on. Now choose a new password."))
-            return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
-    except LinkInvalid:
-        return render.page("entrance/link_dead.html", status=404)
+    opened = services.links.find(PURPOSE, token)
+    if opened.account.recovery_at is None:
+        raise LinkInvalid()
+    if form.submitted():
+        services.operators.recoveries.stop_by_link(opened, current.origin())
+        render.receipt(_("Two-factor authentication stays on. Now choose a new password."))
+        return render.go(layouts.page_url("entrance.forgot_password"), whole=True)
     return render.page("entrance/stop_recovery.html", form, what=_what(opened.account))
 
 

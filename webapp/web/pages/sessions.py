@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, request
@@ -44,17 +44,18 @@ class Words:
     """Turns it into the name of a drawing in web/icons.py."""
 
 
+LOG_IN = Words(
+    heading=lazy("Logins"),
+    intro=lazy("Where you're logged in now."),
+    started=lazy("Logged in"),
+    seen=lazy("Last seen"),
+    verb=lazy_pgettext("a device", "Log out"),
+    button=lazy("Log out %(device)s"),
+    receipt=lazy("You logged out %(device)s."),
+    ends_current=False,
+)
 WORDS: dict[str, Words] = {
-    "log-in": Words(
-        heading=lazy("Logins"),
-        intro=lazy("Where you're logged in now."),
-        started=lazy("Logged in"),
-        seen=lazy("Last seen"),
-        verb=lazy_pgettext("a device", "Log out"),
-        button=lazy("Log out %(device)s"),
-        receipt=lazy("You logged out %(device)s."),
-        ends_current=False,
-    ),
+    "log-in": LOG_IN,
     "remembered-browser": Words(
         heading=lazy("Remembered browsers"),
         intro=lazy("These browsers only need your password. Forget one to require your second step again."),
@@ -65,29 +66,21 @@ WORDS: dict[str, Words] = {
         receipt=lazy("You removed a remembered browser: %(device)s."),
         ends_current=True,
     ),
-    "app": Words(
+    "app": replace(
+        LOG_IN,
         heading=lazy("Apps"),
         intro=lazy("Apps that logged in with a username and password and stay logged in."),
-        started=lazy("Logged in"),
-        seen=lazy("Last seen"),
-        verb=lazy_pgettext("a device", "Log out"),
-        button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out the app %(device)s."),
-        ends_current=False,
         known_as=app_name,
         drawn_as=lambda _user_agent: "app",
     ),
-    "guarded-host": Words(
+    "guarded-host": replace(
+        LOG_IN,
         heading=lazy("Apps in a browser"),
         intro=lazy(
             "Apps that you opened with this account. You're logged out of each when the login it came from ends."
         ),
-        started=lazy("Logged in"),
-        seen=lazy("Last seen"),
-        verb=lazy_pgettext("a device", "Log out"),
-        button=lazy("Log out %(device)s"),
         receipt=lazy("You logged out of %(device)s."),
-        ends_current=False,
         known_as=str,
         drawn_as=lambda _called: "app",
     ),

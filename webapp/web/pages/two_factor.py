@@ -27,11 +27,10 @@ def methods() -> Any:
     on = {f.method for f in user.factors}
     if form.submitted():
         chosen = _method(request.form.get("method", ""))
-        if method_rows.has_list(chosen):
-            return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
-        if method_rows.shown(chosen):
-            return _turn_off_from_list(chosen)
-        current.services().enrollment.start_anew(user, chosen)
+        if not method_rows.has_list(chosen):
+            if method_rows.shown(chosen):
+                return _turn_off_from_list(chosen)
+            current.services().enrollment.start_anew(user, chosen)
         return render.go(layouts.page_url("enrollment.step", method=chosen.slug, step=chosen.steps()[0].slug))
     methods, has_apps = current.services().methods, legacy_credentials.are_taken()
     lists = [m for m in methods.several if m.slug in on and not method_rows.is_elsewhere(m)]
