@@ -127,6 +127,7 @@ def test_the_key_of_subjects_that_another_process_made_is_taken(site: Site, entr
     mine, others = Subjects(site.services.core), Subjects(site.services.core)
     entropy.happens = others.ready
     assert mine.of(app, 1) == others.of(app, 1)
+    assert mine.of(app, 1) == Subjects(site.services.core).of(app, 1), "one that starts later reads it"
 
 
 # -- Devices -------------------------------------------------------------------------------------------
