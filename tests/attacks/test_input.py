@@ -51,6 +51,20 @@ def test_the_longest_accepted_forms_cost_little(site: Site, hasher: Any) -> None
     assert everything(site)["accounts"] == []
 
 
+def test_combining_marks_that_take_long_to_sort_are_refused_in_every_encoding(site: Site) -> None:
+    eve, marks = Person(site.app), "\u0315\u0300\u05ae" * 5_000
+    token = eve.token()
+    for field in ("username", "password", "email"):
+        body = f"csrf_token={token}&{field}={marks}"
+        part = f'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{token}\r\n'
+        part += f'--b\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{marks}\r\n--b--\r\n'
+        for path in ("/log-in", "/sign-up", "/forgot-password", "/legacy/token"):
+            assert_fast_refusal(eve, path, (400, 413), data=body.encode(), headers=FORM)
+            multipart = {"Content-Type": "multipart/form-data; boundary=b"}
+            if path != "/legacy/token":
+                assert_fast_refusal(eve, path, (400, 413), data=part.encode(), headers=multipart)
+
+
 def test_what_is_not_text_is_a_client_error_on_every_page(site: Site, ada: Owner) -> None:
     token = ada.token()
     bad_bodies: tuple[tuple[str | bytes, dict[str, str]], ...] = (

@@ -6,7 +6,7 @@ import pytest
 
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.labels import tidy_name
-from webapp.domain.names import key_of, login_key
+from webapp.domain.names import is_stream_safe, key_of, login_key
 
 ALI = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"
 FAMILY = "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f468"
@@ -49,3 +49,15 @@ def test_a_username_may_be_typed_with_its_at_sign_to_log_in(typed: str, key: str
 
 def test_keys_ignore_marks_that_nobody_sees() -> None:
     assert key_of("a\u200bda@example.org\u2060") == "ada@example.org"
+
+
+@pytest.mark.parametrize("text", [ALI, FAMILY, "\u00e9" * 40, "e\u0301" * 40, "a" + "\u0301" * 30, "\uac01" * 40])
+def test_text_that_people_write_is_stream_safe(text: str) -> None:
+    assert is_stream_safe(text)
+
+
+@pytest.mark.parametrize(
+    "row", ["\u0315\u0300\u05ae", "\uff9e\u0334", "\u0344", "\u0f73\u0315", "\u0315\u200b\u0334\u00ad"]
+)
+def test_a_long_row_of_combining_marks_is_not_stream_safe(row: str) -> None:
+    assert not is_stream_safe(f"a{row * 31}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
@@ -167,6 +168,14 @@ def test_a_rule_that_is_malformed_is_refused_with_its_line(text: str) -> None:
     with pytest.raises(RuleMalformed) as refused:
         parse_rule(f" {text} ")
     assert (refused.value.rule, refused.value.line) == (text, 1)
+
+
+@pytest.mark.parametrize("prefix", ["/application/configuration/settings*", f"/{'a' * 60_000}*", f"{'/a' * 30_000}*"])
+def test_a_rule_that_is_malformed_is_refused_at_once(prefix: str) -> None:
+    began = time.thread_time()
+    with pytest.raises(RuleMalformed):
+        parse_rule(f"public {prefix}")
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("text", ["public /", "deny GET,VERSION-CONTROL /a/", "key /a.b/..c/~d", "two-factor POST /a"])

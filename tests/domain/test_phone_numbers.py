@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import phonenumbers
@@ -191,6 +192,13 @@ def test_an_overlong_input_is_refused_before_it_is_parsed() -> None:
     assert parse(" " * room + BRITISH, "GB", ALL).e164 == BRITISH
     with pytest.raises(PhoneMalformed):
         parse(" " * (room + 1) + BRITISH, "GB", ALL)
+
+
+@pytest.mark.parametrize("typed", ["," * 100_000, "," * 50_000 + "1" * 50_000, ",1" * 50_000])
+def test_pauses_between_numbers_are_found_in_linear_time(typed: str) -> None:
+    began = time.thread_time()
+    assert phone_numbers.without_pauses(f"{typed}{BRITISH},;12*#") == f"{typed}{BRITISH}"
+    assert time.thread_time() - began < 1
 
 
 REFUSED = {

@@ -30,7 +30,7 @@ LIST = Path(__file__).with_name("mutations.txt")
 LIBRARIES = [
     *("alembic.command", "babel.core", "bs4", "cbor2", "cryptography.hazmat.primitives.asymmetric.ec", "flask"),
     *("flask_login", "flask_wtf", "htmx_flask", "hypothesis", "limits", "lxml.etree", "phonenumbers", "pyotp", "segno"),
-    *("sqlalchemy.orm", "structlog", "vobject", "webauthn", "whitenoise", "zxcvbn_rs_py"),
+    *("sqlalchemy.orm", "structlog", "webauthn", "whitenoise", "zxcvbn_rs_py"),
 ]
 """What the site and its tests import."""
 POSTGRESQL = "NIGHTLATCH_TEST_POSTGRES_URL"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from pathlib import Path
 
@@ -72,6 +73,20 @@ def test_256_characters_are_accepted_and_257_refused(db: Database) -> None:
     with pytest.raises(PasswordTooLong) as refused:
         passwords(db).seal("!x" + long[1:], *ADA)
     assert refused.value.maximum == 256
+
+
+def test_the_estimate_of_a_long_password_takes_as_long_as_that_of_a_short_one(db: Database) -> None:
+    symbols = "".join("4@8({[</36!1|0$5+7%2x"[n * n * 7919 % 6007 % 21] for n in range(256))
+
+    def takes(password: str, *words: str) -> float:
+        began = time.thread_time()
+        passwords(db).demand_good(password, *words)
+        return time.thread_time() - began
+
+    passwords(db).demand_good(symbols)  # reads the lists
+    short = min(takes(symbols[:50]) for _ in range(3))
+    long = min(takes(symbols, " ".join(f"word{n}" for n in range(8_000))) for _ in range(3))
+    assert long < 3 * short
 
 
 def test_1024_bytes_are_accepted_and_more_refused(db: Database) -> None:

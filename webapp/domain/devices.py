@@ -15,7 +15,7 @@ SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": 
            "Macintosh": "Mac", "Linux": "Linux"}  # fmt: skip
 
 
-PHONE = re.compile(r"Mobi|iPhone|iPod|Android.*Mobile|Windows Phone|Opera Mini")
+PHONE = re.compile(r"Mobi|iPhone|iPod|Windows Phone|Opera Mini")
 
 
 def is_phone(user_agent: str) -> bool:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 import idna
 
 ZWNJ, ZWJ = "\u200c", "\u200d"
 EMOJI_TAILS = {"So", "Sk", "Mn", "Me"}  # an emoji, its skin tone, or the mark that makes a symbol one
+
+MOST_MARKS = 30
+"""Combining marks in a row, as in Unicode's stream-safe text format (UAX #15 section 13)."""
+
+
+def is_stream_safe(text: str) -> bool:
+    """False for a text with so many combining marks in a row that its normalization takes long: the time to sort them
+    grows with the square of their number. Invisible marks between them do not count, because they are dropped."""
+    row = 0
+    for character in without_marks(text):
+        row = row + 1 if _is_combining(character) else 0
+        if row > MOST_MARKS:
+            return False
+    return True
 
 
 def key_of(name: str) -> str:
@@ -43,6 +58,12 @@ def _joins(text: str, at: int) -> bool:
     if text[at] == ZWJ and unicodedata.category(text[at - 1]) in EMOJI_TAILS and _is_symbol(text[at + 1]):
         return True
     return bool(idna.valid_contextj(text, at))
+
+
+@lru_cache(maxsize=4096)
+def _is_combining(character: str) -> bool:
+    """True for a combining mark, also in a form that becomes one, such as U+FF9E."""
+    return unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) > 0
 
 
 def _is_symbol(character: str) -> bool:

@@ -17,7 +17,7 @@ ACTIONS = ("public", "password", "two-factor", "key", "deny")
 """From the loosest to the strictest."""
 DENY = "deny"
 METHOD = re.compile("[A-Z]+(?:-[A-Z]+)*")  # of RFC 9110 section 9, and those of WebDAV
-PREFIX = re.compile(r"/(?:[A-Za-z0-9._~!$&'()+,=:@-]+/?)*")
+PREFIX = re.compile(r"/(?:[A-Za-z0-9._~!$&'()+,=:@-]+/)*[A-Za-z0-9._~!$&'()+,=:@-]*")
 """Segments as they are received, without escapes, semicolons and empty segments: a rule with these would match
 nothing."""
 PLAIN = re.compile(rb"(?:/(?!\.{0,2}/|\.{1,2}\Z)(?:[^\x00-\x20\x7f\\;#/%]|%[89A-Fa-f][0-9A-Fa-f])*)+")

@@ -27,7 +27,7 @@ NO_COUNTRY = "001"  # "world" in UN M.49: satellite and other networks that belo
 _PUNCTUATION = str.maketrans("", "", "()[]/\\~−ー・\u2028\u2029")  # beyond what `codes.tidy_digits` drops
 _BEFORE = re.compile(r"^\s*[*#]+[0-9]+#")
 _AFTER = re.compile(r"(?<=[0-9])\s*(?:[,;#pwx]|ext).*", re.IGNORECASE | re.DOTALL)
-_PAUSES = re.compile(r"[,;]+[0-9*]+#")
+_PAUSES = re.compile(r"(?<![,;])[,;]+[0-9*]+#")
 _MEXICO_BEFORE_2019 = re.compile(r"^\+521(?=[0-9]{10}$)")
 _DIALLED = re.compile(r"\+?[0-9]+")
 _REGION = re.compile(r"[a-z]{2,8}(?:[-_][a-z]{3}){0,3}(?:[-_][a-z]{4})?[-_]([a-z]{2})(?![a-z0-9])", re.IGNORECASE)

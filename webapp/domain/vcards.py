@@ -1,7 +1,7 @@
 """Reads the phone numbers of a vCard file (RFC 6350, and the older 3.0 and 2.1), even if parts of it are broken.
 
-`vobject` unfolds the lines. Its whole-file reader is not used: it stops at the first broken card, and it logs lines,
-which contain phone numbers. What stands between TEL and the number never matters, so parameters are not parsed.
+What stands between TEL and the number never matters, so parameters are not parsed. The time grows with the size of the
+file and no faster, whatever is in it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import codecs
 import quopri
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from urllib.parse import unquote
-
-from vobject.base import getLogicalLines
 
 LONGEST_NUMBER = 300  # characters, encoded; a number with an extension and pauses needs a fifth
 
@@ -34,7 +32,7 @@ class Cards:
 def read(file: bytes) -> Cards:
     """Every number that can be read. Raises nothing. Lines that are not about a telephone are not looked at."""
     numbers, unread, text = [], 0, _text(file)
-    for line, _number in getLogicalLines(StringIO(text), allowQP=True):
+    for line in _unfolded(text):
         if _TEL.match(line) is None:
             continue
         value = _value(line)
@@ -50,6 +48,23 @@ def _text(file: bytes) -> str:
     is_wide = file.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = file.decode("utf-16" if is_wide else "utf-8-sig", "replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unfolded(text: str) -> Iterator[str]:
+    """Lines with those that continue them: after a space or tab (RFC 6350 section 3.2), or behind a line of quoted-
+    printable text that ends with "=", which stays as it is (RFC 2045 section 6.7)."""
+    parts: list[str] = []
+    is_quoted = False
+    for line in text.split("\n"):
+        is_soft = is_quoted and parts[-1].endswith("=")
+        is_more = is_soft or line.startswith((" ", "\t"))
+        if not (parts and is_more and line.strip()):
+            yield "".join(parts)
+            parts, is_quoted = [], False
+        if line.strip():
+            parts.append(f"\n{line}" if is_soft else line[1:] if is_more else line)
+            is_quoted = is_quoted or "quoted-printable" in line.lower()
+    yield "".join(parts)
 
 
 def _value(line: str) -> str | None:

@@ -158,6 +158,9 @@ class Delivery:
         return Message.state == OWED, Message.channel.in_(channels), not_(waits), not_(claimed)
 
     def _deliver(self, message: Message) -> bool:
+        if message.attempts > len(self.core.policy.retry_after) + 1:
+            self._give_up(message, "no attempt came to an end: it may have killed its workers")
+            return False
         if message.channel == NOWHERE:
             self._record_sent(message)
             return True
@@ -239,14 +242,8 @@ class Delivery:
         log.warning("message_put_off", **_facts(message, OWED), complaint=complaint)
 
     def _give_up(self, message: Message, complaint: str) -> None:
-        self._record(
-            message,
-            state=FAILED,
-            sealed=None,
-            complaint=complaint[:COMPLAINT_MAXIMUM],
-            claimed_until=None,
-            ended_at=self.core.clock.now(),
-        )
+        ended = {"sealed": None, "claimed_until": None, "ended_at": self.core.clock.now()}
+        self._record(message, state=FAILED, complaint=complaint[:COMPLAINT_MAXIMUM], **ended)
         MESSAGES.labels(message.channel, FAILED).inc()
         log.error("message_failed", **_facts(message, FAILED), complaint=complaint)
 

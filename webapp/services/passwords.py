@@ -30,6 +30,11 @@ from .core import Core
 
 BLOCKLIST = Path(__file__).with_name("common_passwords.txt")
 SHORTEST_WORD = 4  # characters; shorter words occur in good passwords too
+ESTIMATED = 50
+"""Characters of a password by which its guesses are estimated: the time grows with the square of their number, and more
+of them are no fewer guesses."""
+LONGEST_WORDS = 254
+"""Characters that are read of each of the user's own texts: no address (RFC 5321 section 4.5.3.1) or name is longer."""
 LEET = tuple(str.maketrans("013457@$!+8", f"o{i}eastasitb") for i in "il")
 """Letters that digits and symbols stand for; 1 stands for two."""
 BASE32_CODE = re.compile(r"[A-Z2-7]{4}(-?[A-Z2-7]{4}){3}")
@@ -67,7 +72,7 @@ class Passwords:
         own = [self.site_name, *_split(words)]
         if _is_made_of(plain, [_plain_form(w) for w in own]):
             raise PasswordIsOneOfYourWords()
-        if zxcvbn(password, own).guesses < self.core.policy.password_guesses:
+        if zxcvbn(password[:ESTIMATED], own).guesses < self.core.policy.password_guesses:
             raise PasswordTooEasy()
 
     def is_right(self, account: Account | None, typed: str) -> bool:
@@ -139,7 +144,8 @@ def _plain_form(text: str) -> str:
 
 
 def _split(words: tuple[str | None, ...]) -> list[str]:
-    parts = [p for w in words if w for p in (w, *w.replace("@", " ").replace(".", " ").split())]
+    texts = [w[:LONGEST_WORDS] for w in words if w]
+    parts = [part for text in texts for part in (text, *text.replace("@", " ").replace(".", " ").split())]
     return [p for p in parts if len(_plain_form(p)) >= SHORTEST_WORD]
 
 

@@ -11,6 +11,7 @@ from flask import abort, current_app, g, request
 from flask.wrappers import Response
 
 from ..domain.language import gettext as _
+from ..domain.names import is_stream_safe
 from ..models.accounts import OPERATOR
 from . import cookies, csrf, current, kept_acts, layouts, render
 
@@ -30,7 +31,8 @@ LEGACY_VERIFY, LEGACY_TOKEN = f"{LEGACY}.verify", f"{LEGACY}.token"
 
 
 def clean_input() -> None:
-    """400 for malformed UTF-8, NUL, a repeated field or an unexpected file; 413 for a body that is too long.
+    """400 for malformed UTF-8, NUL, a long row of combining marks, a repeated field or an unexpected file; 413 for a
+    body that is too long.
 
     A body that may have a file has a higher limit.
     """
@@ -226,10 +228,10 @@ def _is_machine() -> bool:
 
 def _is_clean(raw: bytes) -> bool:
     try:
-        raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError:
         return False
-    return b"\0" not in raw
+    return "\0" not in text and (text.isascii() or is_stream_safe(text))
 
 
 def _is_ours(origin: str) -> bool:
