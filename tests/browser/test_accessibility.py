@@ -287,6 +287,16 @@ def test_the_longest_names_fit_on_a_narrow_phone(site: LiveSite, visit: Visits, 
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.parametrize("language", ["ar", "ta"])
+def test_the_button_of_the_menu_fits_at_twice_the_text_size(visit: Visits, language: str) -> None:
+    """Beside the site's name in Arabic, and as one long word in Tamil."""
+    visitor = visit(ANDROID)
+    visitor.speak(language)
+    screens.Stage(visitor).show(screens.named("settings"))
+    faults = list(found_at_twice_the_text_size(visitor.page))
+    assert not faults, "\n".join(faults)
+
+
 # -- Errors --------------------------------------------------------------------------------------------
 
 
