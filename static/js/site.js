@@ -368,18 +368,23 @@ function tell(form, words, failed = true) {
 const loadedAt = new WeakMap();
 const noteForms = () => document.querySelectorAll("form[data-options]").forEach((form) => loadedAt.has(form) || loadedAt.set(form, performance.now()));
 
+/** For a request without a response from the site, which is no fault of the key. */
+const unreached = () => {
+  throw new DOMException(status.dataset.offline, "Refused");
+};
+
 /** The options of a ceremony: those of the page, or new ones if they have expired or the page has none. */
 async function optionsOf(form) {
   if ("passkey" in form.dataset) {
     const body = new URLSearchParams({ csrf_token: form.elements.csrf_token.value });
-    const response = await fetch(form.dataset.passkey, { method: "POST", body });
-    const answer = await response.json();
+    const response = await fetch(form.dataset.passkey, { method: "POST", body }).catch(unreached);
+    const answer = await response.json().catch(unreached);
     if (response.ok) return answer;
     // problem details (RFC 9457), in the language of the page
     throw new DOMException(answer.detail, "Refused");
   }
   if (performance.now() - loadedAt.get(form) > CHALLENGE_LIFETIME) {
-    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const page = new DOMParser().parseFromString(await (await fetch(location.href).catch(unreached)).text(), "text/html");
     form.dataset.options = page.querySelector("form[data-options]")?.dataset.options ?? form.dataset.options;
     loadedAt.set(form, performance.now());
   }
