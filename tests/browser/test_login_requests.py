@@ -258,6 +258,23 @@ def test_polling_without_a_network_says_so_once_and_goes_on_when_it_is_back(visi
     browser.watch.faults = [fault for fault in browser.watch.faults if not unreached.search(fault)]
 
 
+@pytest.mark.parametrize("button", ["Approve", "Deny"])
+def test_an_answer_whose_page_was_lost_is_asked_for_again(visit: Visits, button: str) -> None:
+    phone = with_phone(visit)
+    browser = waits(visit)
+    with browser.page.expect_request("**/log-in/waiting/news"):
+        browser.context.route("**/log-in/waiting", lambda route: route.abort(), times=1)
+    if button == "Approve":
+        approve(phone, number_on(browser))
+    else:
+        review(phone)
+        phone.press("Deny")
+    browser.receipt("We couldn't reach the site. Check your connection and try again.")
+    browser.arrives("Welcome, Ada Lovelace" if button == "Approve" else "Login denied")
+    lost = re.compile("ERR_FAILED|Failed to fetch")
+    browser.watch.faults = [fault for fault in browser.watch.faults if not lost.search(fault)]
+
+
 def test_the_number_is_large_and_the_key_beside_it_has_a_cut_for_each_whole_minute_left(visit: Visits) -> None:
     with_phone(visit)
     browser = waits(visit)
