@@ -11,14 +11,19 @@ const screen = document.getElementById("screen");
 const status = document.getElementById("status");
 const controls = (button) => document.getElementById(button.getAttribute("aria-controls"));
 
-/** Shows a sentence for 8 seconds and has screen readers read it. The page does not move. */
-function say(text) {
+let leaving;
+
+/** Shows a sentence for 8 seconds and has screen readers read it, not `again` while it is shown. The page does not move. */
+function say(text, again = true) {
+  const shown = status.querySelector("[data-brief]");
+  clearTimeout(leaving);
+  leaving = setTimeout(() => status.querySelector("[data-brief]")?.remove(), 8000);
+  if (!again && shown?.textContent === text) return;
   const words = document.createElement("p");
   words.dataset.brief = "";
   words.textContent = text;
-  status.querySelector("[data-brief]")?.remove();
+  shown?.remove();
   status.append(words);
-  setTimeout(() => words.remove(), 8000);
 }
 
 /** Has screen readers read a sentence that is already on the page. Replaces an earlier one of the same `kind`. */
@@ -195,7 +200,8 @@ function release(form) {
 
 addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
 document.addEventListener("htmx:finally:request", ({ detail }) => release(detail.ctx.sourceElement));
-document.addEventListener("htmx:error", () => say(status.dataset.offline));
+// What asks every two seconds says once that it cannot.
+document.addEventListener("htmx:error", ({ detail }) => say(status.dataset.offline, !detail.ctx.sourceElement.matches("[data-hx-trigger]")));
 
 // -- The wait until another code can be sent ----------------------------------------------------------------------
 
@@ -368,18 +374,23 @@ function tell(form, words, failed = true) {
 const loadedAt = new WeakMap();
 const noteForms = () => document.querySelectorAll("form[data-options]").forEach((form) => loadedAt.has(form) || loadedAt.set(form, performance.now()));
 
+/** For a request without a response from the site, which is no fault of the key. */
+const unreached = () => {
+  throw new DOMException(status.dataset.offline, "Refused");
+};
+
 /** The options of a ceremony: those of the page, or new ones if they have expired or the page has none. */
 async function optionsOf(form) {
   if ("passkey" in form.dataset) {
     const body = new URLSearchParams({ csrf_token: form.elements.csrf_token.value });
-    const response = await fetch(form.dataset.passkey, { method: "POST", body });
-    const answer = await response.json();
+    const response = await fetch(form.dataset.passkey, { method: "POST", body }).catch(unreached);
+    const answer = await response.json().catch(unreached);
     if (response.ok) return answer;
     // problem details (RFC 9457), in the language of the page
     throw new DOMException(answer.detail, "Refused");
   }
   if (performance.now() - loadedAt.get(form) > CHALLENGE_LIFETIME) {
-    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const page = new DOMParser().parseFromString(await (await fetch(location.href).catch(unreached)).text(), "text/html");
     form.dataset.options = page.querySelector("form[data-options]")?.dataset.options ?? form.dataset.options;
     loadedAt.set(form, performance.now());
   }

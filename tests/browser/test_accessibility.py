@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import update
 
 from tests.browser import screens
 from tests.browser.conftest import Visits, Walks
 from tests.browser.live import LAYOUTS, LiveSite
 from tests.people import ANDROID, DESKTOP
+from webapp.models.accounts import Account
+from webapp.models.registered_apps import RegisteredApp
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -264,6 +267,33 @@ def test_every_error_is_accessible_and_takes_no_space_before_it_exists(walk: Wal
         found = [*before, *page.evaluate(GAPS), *found_by_axe(page), *found_by_us(page, layout)]
         faults += [f"{screen.name}: {fault}" for fault in found]
     faults += titles.faults()
+    assert not faults, "\n".join(faults)
+
+
+# -- Names of any length -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["done", "change-username-waiting", "operator-app", "operator-host-proxy"])
+def test_the_longest_names_fit_on_a_narrow_phone(site: LiveSite, visit: Visits, name: str) -> None:
+    """In German, whose own words are long too; then at twice the text size."""
+    visitor, policy = visit(ANDROID, viewport={"width": 320, "height": 640}), site.services.settings.policy
+    visitor.speak("de")
+    screens.Stage(visitor).show(screens.named(name))
+    with site.services.db.write() as tx:
+        tx.execute(update(Account).values(username="w" * policy.username_maximum))
+        tx.execute(update(RegisteredApp).values(name="W" * policy.name_maximum))
+    visitor.page.reload()
+    faults = [*visitor.page.evaluate(CUT), *found_at_twice_the_text_size(visitor.page)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("language", ["ar", "ta"])
+def test_the_button_of_the_menu_fits_at_twice_the_text_size(visit: Visits, language: str) -> None:
+    """Beside the site's name in Arabic, and as one long word in Tamil."""
+    visitor = visit(ANDROID)
+    visitor.speak(language)
+    screens.Stage(visitor).show(screens.named("settings"))
+    faults = list(found_at_twice_the_text_size(visitor.page))
     assert not faults, "\n".join(faults)
 
 

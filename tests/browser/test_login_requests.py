@@ -19,6 +19,11 @@ from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, REQUESTS, TWO_FACTO
 
 NAME = "Login requests on this phone"
 WAITING = "Check your phone to approve"
+SPOKEN = """() => {
+  window.spoken = 0;
+  const count = changes => changes.forEach(({ addedNodes }) => window.spoken += addedNodes.length);
+  new MutationObserver(count).observe(document.getElementById("status"), {childList: true});
+}"""
 DEVICE = "Chrome on Linux"
 SUBSCRIBE = """said => {
   PushManager.prototype.getSubscription = async () => null;
@@ -235,6 +240,39 @@ def test_polling_announces_nothing_while_nothing_changes(site: LiveSite, visit: 
     with browser.page.expect_response("**/log-in/waiting/news?slower=1", timeout=12_000) as slower:
         pass
     assert slower.value.status == 204
+
+
+def test_polling_without_a_network_says_so_once_and_goes_on_when_it_is_back(visit: Visits) -> None:
+    phone = with_phone(visit)
+    browser = waits(visit)
+    browser.page.evaluate(SPOKEN)
+    browser.context.set_offline(True)
+    browser.receipt("We couldn't reach the site. Check your connection and try again.")
+    browser.page.wait_for_timeout(4500)  # two more polls
+    browser.receipt("We couldn't reach the site.")
+    assert browser.page.evaluate("window.spoken") == 1
+    browser.context.set_offline(False)
+    approve(phone, number_on(browser))
+    browser.arrives("Welcome, Ada Lovelace")
+    unreached = re.compile("INTERNET_DISCONNECTED|Failed to fetch")
+    browser.watch.faults = [fault for fault in browser.watch.faults if not unreached.search(fault)]
+
+
+@pytest.mark.parametrize("button", ["Approve", "Deny"])
+def test_an_answer_whose_page_was_lost_is_asked_for_again(visit: Visits, button: str) -> None:
+    phone = with_phone(visit)
+    browser = waits(visit)
+    with browser.page.expect_request("**/log-in/waiting/news"):
+        browser.context.route("**/log-in/waiting", lambda route: route.abort(), times=1)
+    if button == "Approve":
+        approve(phone, number_on(browser))
+    else:
+        review(phone)
+        phone.press("Deny")
+    browser.receipt("We couldn't reach the site. Check your connection and try again.")
+    browser.arrives("Welcome, Ada Lovelace" if button == "Approve" else "Login denied")
+    lost = re.compile("ERR_FAILED|Failed to fetch")
+    browser.watch.faults = [fault for fault in browser.watch.faults if not lost.search(fault)]
 
 
 def test_the_number_is_large_and_the_key_beside_it_has_a_cut_for_each_whole_minute_left(visit: Visits) -> None:

@@ -197,6 +197,31 @@ def test_a_page_that_was_open_for_long_gets_a_new_challenge(site: LiveSite, visi
     ada.arrives(NAME)
 
 
+@pytest.mark.parametrize("known", ["log-in", "key"])
+def test_without_a_network_the_connection_is_named_and_not_the_key(visit: Visits, known: str) -> None:
+    """For a passkey and on a page that needs a new challenge; then the same button works."""
+    ada = as_member(visit)
+    plug_in(ada, passkey=True)
+    turn_on(ada)
+    button = "Log in with a passkey" if known == "log-in" else "Use security key"
+    if known == "key":
+        ada.page.clock.install()
+        ada.open(f"{TWO_FACTOR}/security-key/touch")
+        ada.page.clock.fast_forward(6 * 60 * 1000)
+    else:
+        log_out(ada)
+    ada.context.set_offline(True)
+    ada.press(button)
+    line(ada, "We couldn't reach the site. Check your connection and try again.")
+    ada.context.set_offline(False)
+    ada.watch.faults = [fault for fault in ada.watch.faults if "INTERNET_DISCONNECTED" not in fault]
+    ada.activate(ada.page.locator("main form[data-options] button, main button.passkey"))
+    if known == "log-in":
+        ada.arrives(HOME)
+    else:
+        line(ada, "You've already added this key. Try a different one.")
+
+
 def test_a_late_answer_is_refused_and_can_be_repeated(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     plug_in(ada)

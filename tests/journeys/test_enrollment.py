@@ -174,6 +174,16 @@ def test_after_half_an_hour_without_use_the_enrollment_and_its_key_are_deleted(a
     assert page.setup_key != first
 
 
+def test_a_code_after_half_an_hour_leads_to_the_first_step_which_says_why(ada: Owner, site: Site) -> None:
+    ada.sign_up()
+    begin(ada)
+    ada.press("Next")
+    site.clock.pass_(1800)
+    page = ada.press("Verify", code=ada.code())
+    assert (page.path, page.h1) == (f"{APP}/overview", "Authentication app")
+    assert page.problems == ["This page was out of date. Nothing was changed. Try again."]
+
+
 def test_every_step_restarts_the_half_hour(ada: Owner, site: Site) -> None:
     ada.sign_up()
     begin(ada)

@@ -70,7 +70,7 @@ class Step(ABC):
     acts: ClassVar[tuple[str, ...]] = ()
     """The names that the step's other buttons post."""
     closed: ClassVar[type[Refusal] | None] = None
-    """The refusal of an answer that comes when the step is no longer open."""
+    """The refusal of an answer that comes when the step is no longer open; without one the page was too old."""
     passed_over: ClassVar[bool] = False
     """Once it is done, Next passes over it; Back still shows it, to change the answer."""
 

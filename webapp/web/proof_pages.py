@@ -194,7 +194,8 @@ class ProofPages(ABC):
             url = self.url("news", slower="1")
             return render.part("parts/asking.html", state_url=url, every=policy.asks_slower_every)
         is_approved = seen is not None and seen.state == APPROVED
-        return render.part("parts/answered.html", url=self.url("waiting"), is_approved=is_approved)
+        url, every = self.url("waiting"), policy.asks_slower_every
+        return render.part("parts/answered.html", url=url, every=every, is_approved=is_approved)
 
     def methods(self) -> Any:
         claim, form = self.claim(), Form()

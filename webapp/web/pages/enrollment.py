@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from flask_login import login_required
 
 from ...domain.language import gettext as _
-from ...domain.refusals import AlreadyDone, NotFound, NotFresh, Refusal, StepClosed
+from ...domain.refusals import AlreadyDone, NotFound, NotFresh, PageTooOld, Refusal, StepClosed
 from ...services.email_addresses import masked
 from ...services.enrollment import progress
 from ...services.method import Method, Step, Visit
@@ -79,10 +79,10 @@ def step(method: str, step: str) -> Any:
     if wanted is None:
         raise NotFound()
     if not progress.may_show(visit, wanted):
-        if request.method == "POST" and wanted.closed is not None and not progress.is_finished(visit):
-            render.problem(words.say(wanted.closed()))
-        elif request.method == "POST" and visit.draft is None and visit.factors and _is_over(visit, wanted):
-            return _go_to_list(visit)
+        if request.method == "POST" and not progress.is_finished(visit):
+            if wanted.closed is None and visit.draft is None and visit.factors and _is_over(visit, wanted):
+                return _go_to_list(visit)
+            render.problem(words.say((wanted.closed or PageTooOld)()))
         return _go_to(visit, progress.open_step(visit))
     form = form_of(wanted.fields)() if wanted.fields is not None else Form()
     response = _submit(visit, wanted, form) if request.method == "POST" else None
