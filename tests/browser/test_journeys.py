@@ -476,6 +476,17 @@ def test_what_was_typed_is_there_again_after_a_page_about_an_error(visit: Visits
     assert ada.page.evaluate("sessionStorage.length") == 0, "the form itself keeps it"
 
 
+def test_a_contacts_file_over_the_limit_comes_back_to_the_page_on_the_development_server_too(visit: Visits) -> None:
+    ada = as_member(visit, DESKTOP)
+    ada.watch.expected |= {413}
+    ada.open("/settings/privacy/contacts")
+    photos = {"name": "contacts.vcf", "mimeType": "text/vcard", "buffer": b"TEL:1\n" * 200_000}
+    ada.page.get_by_label("Contacts file (.vcf)").set_input_files(photos)
+    ada.press("Upload contacts")
+    ada.arrives("Discoverability and contacts")
+    expect(ada.page.get_by_label("Contacts file (.vcf)")).to_have_attribute("aria-invalid", "true")
+
+
 def start_app_unconfirmed(ada: Visitor) -> None:
     """From the list of methods to the address, in steps of HTMX."""
     ada.press("Authentication app", "Space", role="checkbox")
