@@ -932,9 +932,10 @@ def _cancelled(person: UserWithSecret) -> None:
 
 def _waiting(person: UserWithSecret) -> None:
     _with_phone(person)
-    account = person.site.services.accounts.named(person.username)
-    phones = person.site.services.phone_numbers
-    phones.keep(account, phones.read(person.phone, ""))
+    services = person.site.services
+    account, phones = services.accounts.named(person.username), services.phone_numbers
+    with services.db.write() as tx:
+        phones.keep(tx, account, phones.read(person.phone, ""))
     person.log_out()
     person.log_in()
 
