@@ -27,10 +27,10 @@ TYPES_BACKUP_CODE = "types-backup-code"
 @bp.before_request
 def repeat_backup_code() -> Response | None:
     """Answers a right code again whose first answer was lost: the browser has the token that its session had before."""
-    account_id, form = session.get(TYPES_BACKUP_CODE), BackupCodeForm()
+    account_id = session.get(TYPES_BACKUP_CODE)
     if current.user_or_none() is not None or account_id is None or layouts.endpoint() != "step_up.backup_code":
         return None
-    if not form.trusted():
+    if not BackupCodeForm().trusted():
         return None
     try:
         typed, token = request.form.get("code", ""), cookies.session_token()
