@@ -82,6 +82,22 @@ def test_the_phone_takes_number_app_and_approvals_and_a_key_takes_itself(site: S
     }
 
 
+def test_of_many_keys_three_are_named(site: Site) -> None:
+    """The page of an account with forty keys named sixteen hundred."""
+    ada = Owner(site)
+    ada.sign_up()
+    for number in range(1, 7):
+        ada.turn_on_key(ada.new_key(), f"Key {number}")
+    rows = forecast(ada.open("/"))
+    assert rows["Key 1"] == ["Key 2, Key 3, Key 4, …, or your backup code"]
+    assert rows["Your password"] == [
+        f"{LINK}, then your second factor",
+        "Or Key 1, Key 2, Key 3, or …, without a password",
+    ]
+    facts = [fact.get_text() for fact in ada.open(TWO_FACTOR).soup.select(".rows p bdi")]
+    assert facts[1:] == ["Key 1", "Key 2", "Key 3", "…"]
+
+
 def test_a_synced_passkey_is_lost_with_no_device(site: Site) -> None:
     ada = Owner(site)
     ada.sign_up()

@@ -11,6 +11,12 @@ from . import cldr
 
 OF_OUR_OWN = {("om", "or"): (", ", " yookiin "), ("om", "standard"): (", ", " fi "), ("ps", "or"): ("، ", " یا ")}
 """What CLDR lacks or has in English: between words, and before the last one."""
+MOST_NAMED = 3
+
+
+def shortened(names: Sequence[str]) -> list[str]:
+    """The first three and "…", where there are more than four: an account may have any number of keys."""
+    return [*names[:MOST_NAMED], "…"] if len(names) > MOST_NAMED + 1 else [*names]
 
 
 def one_of(words: Sequence[str]) -> str:

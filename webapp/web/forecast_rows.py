@@ -18,7 +18,7 @@ from ..domain.forecast import (
 )
 from ..domain.language import Sentence, bidi_isolate, lazy, pgettext
 from ..domain.language import gettext as _
-from ..domain.lists import all_of, at_the_beginning, one_of
+from ..domain.lists import MOST_NAMED, all_of, at_the_beginning, one_of, shortened
 from ..models.user import User
 from ..services.method import Method
 from . import current, layouts, times
@@ -30,8 +30,6 @@ ADDITIONS: dict[Addition, tuple[str, Sentence]] = {
     ADD_EMAIL: ("settings.email", lazy("Confirm your email")),
     ADD_METHOD: ("two_factor.methods", lazy("Add another method")),
 }
-MOST_NAMED = 3
-"""More devices than these are not named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ def _lines(outlook: Outlook, email: str) -> list[str]:
 
 def _named(authenticators: Sequence[Authenticator], backup_code: bool = False) -> str:
     return one_of(
-        [a.name for a in authenticators]
+        shortened([a.name for a in authenticators])
         + ([pgettext("You can still log in with …", "your backup code")] if backup_code else [])
     )
 

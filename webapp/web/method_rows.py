@@ -99,7 +99,7 @@ def facts_of(method: Method, factors: Sequence[Factor]) -> list[str]:
     if not factors:
         return []
     if has_list(method):
-        return [factor.label for factor in factors]
+        return lists.shortened([factor.label for factor in factors])
     detail = factors[0].label or method.detail(current.user().account)
     return [*([detail] if detail else []), *dates_of(factors[0])]
 
@@ -108,7 +108,7 @@ def _note(method: Method) -> str:
     """Of a method that is off here: what it is, and where it is on."""
     elsewhere = [bidi_isolate(factor.label) for factor in all_of(method)]
     what = str(method.overview.what)
-    return " ".join((what, _("It is on for %(devices)s.", devices=lists.all_of(elsewhere)))) if elsewhere else what
+    return " ".join((what, _("It is on for %(devices)s.", devices=lists.all_of(lists.shortened(elsewhere))))) if elsewhere else what
 
 
 def _elsewhere(method: Method) -> MethodRow:
@@ -123,7 +123,7 @@ def _elsewhere(method: Method) -> MethodRow:
         icon=method.icon,
         kind=ELSEWHERE,
         is_on=bool(factors),
-        facts=[factor.label for factor in factors],
+        facts=lists.shortened([factor.label for factor in factors]),
         note=str(method.only_on_phones) % {"site": settings.mobile_host},
         url="",
         list_title=list_title,
