@@ -106,9 +106,11 @@ def facts_of(method: Method, factors: Sequence[Factor]) -> list[str]:
 
 def _note(method: Method) -> str:
     """Of a method that is off here: what it is, and where it is on."""
-    elsewhere = [bidi_isolate(factor.label) for factor in all_of(method)]
-    what = str(method.overview.what)
-    return " ".join((what, _("It is on for %(devices)s.", devices=lists.all_of(lists.shortened(elsewhere))))) if elsewhere else what
+    what, elsewhere = str(method.overview.what), [bidi_isolate(factor.label) for factor in all_of(method)]
+    if not elsewhere:
+        return what
+    devices = lists.all_of(lists.shortened(elsewhere))
+    return " ".join((what, _("It is on for %(devices)s.", devices=devices)))
 
 
 def _elsewhere(method: Method) -> MethodRow:
