@@ -201,7 +201,18 @@ function release(form) {
 addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
 document.addEventListener("htmx:finally:request", ({ detail }) => release(detail.ctx.sourceElement));
 // What asks every two seconds says once that it cannot.
-document.addEventListener("htmx:error", ({ detail }) => say(status.dataset.offline, !detail.ctx.sourceElement.matches("[data-hx-trigger]")));
+const asks = (ctx) => ctx.sourceElement.matches("[data-hx-trigger]");
+const sayOffline = (ctx) => say(status.dataset.offline, !asks(ctx));
+document.addEventListener("htmx:error", ({ detail }) => sayOffline(detail.ctx));
+// The error page of a proxy takes no place here, nor does an error in place of what asks: it asks again.
+document.addEventListener("htmx:after:request", (event) => {
+  const { ctx } = event.detail;
+  const isOurs = ctx.text.includes('id="status"');
+  const isForLater = ctx.response.status >= 500 || ctx.response.status === 429;
+  if (ctx.response.status < 400 || isOurs && !(asks(ctx) && isForLater)) return;
+  event.preventDefault();
+  sayOffline(ctx);
+});
 
 // -- The wait until another code can be sent ----------------------------------------------------------------------
 

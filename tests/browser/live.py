@@ -43,7 +43,7 @@ DEVICES: dict[str, dict[str, Any]] = {
     ANDROID: {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True},
     IPHONE: {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True},
 }
-NOT_FOUND_BY_EYE = re.compile(r"^Failed to load resource: the server responded with a status of 4\d\d")
+STATUS_BY_EYE = re.compile(r"^Failed to load resource: the server responded with a status of (\d+)")
 
 PRESSES = """target => {
   const controls = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")]
@@ -160,7 +160,10 @@ class Watch:
         self.expected.add(status)
 
     def console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not NOT_FOUND_BY_EYE.match(message.text):
+        status = STATUS_BY_EYE.match(message.text)
+        if status and (status[1].startswith("4") or int(status[1]) in self.expected):
+            return  # `response` checks it
+        if message.type in ("error", "warning"):
             self.faults.append(f"console: {message.text} ({message.location.get('url')})")
 
     def request(self, request: Request) -> None:

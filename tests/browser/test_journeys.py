@@ -255,6 +255,24 @@ def test_turning_off_can_be_cancelled(visit: Visits, layout: str) -> None:
     expect(ada.page.get_by_role("checkbox", name="Authentication app")).to_be_checked()
 
 
+BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+"""The page of nginx while the site starts again."""
+
+
+def test_the_error_page_of_a_proxy_takes_nothing_that_was_typed(visit: Visits) -> None:
+    ada = as_member(visit)
+    ada.open("/settings/account/name")
+    ada.type_("Name", "Augusta Ada King")
+    ada.watch.expects(502)
+    ada.context.route(
+        "**/name", lambda route: route.fulfill(status=502, body=BAD_GATEWAY, content_type="text/html"), times=1
+    )
+    ada.press("Save")
+    ada.receipt("We couldn't reach the site. Check your connection and try again.")
+    ada.press("Save")
+    ada.receipt("Your name is now Augusta Ada King.")
+
+
 # -- Changing the account ------------------------------------------------------------------------------
 
 

@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, expect
 from tests.adapters.push_endpoint import PushEndpoint
 from tests.browser.conftest import Visits
 from tests.browser.live import ARGUMENTS, WHOLE_CHROMIUM, LiveSite, Visitor, live_site
-from tests.browser.test_journeys import HOME, as_member, log_in, log_out, with_and_without_script
+from tests.browser.test_journeys import BAD_GATEWAY, HOME, as_member, log_in, log_out, with_and_without_script
 from tests.people import ANDROID, DESKTOP, IPHONE, PASSWORD, REQUESTS, TWO_FACTOR
+from webapp.web import errors
 
 NAME = "Login requests on this phone"
 WAITING = "Check your phone to approve"
@@ -256,6 +257,23 @@ def test_polling_without_a_network_says_so_once_and_goes_on_when_it_is_back(visi
     browser.arrives("Welcome, Ada Lovelace")
     unreached = re.compile("INTERNET_DISCONNECTED|Failed to fetch")
     browser.watch.faults = [fault for fault in browser.watch.faults if not unreached.search(fault)]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_polling_goes_on_after_an_error(site: LiveSite, visit: Visits, status: int) -> None:
+    """502: of the proxy, while the site starts again. 503: of the site, without its database."""
+    phone = with_phone(visit)
+    browser = waits(visit)
+    browser.watch.expects(status)
+    with site.app.test_request_context(base_url=site.url(browser.layout), headers={"HX-Request": "true"}):
+        own = errors.page(status).get_data(as_text=True)
+    fulfilled = {"status": status, "content_type": "text/html", "body": BAD_GATEWAY if status == 502 else own}
+    heading = browser.page.get_by_role("heading", level=1).inner_text()
+    browser.context.route("**/log-in/waiting/news", lambda route: route.fulfill(**fulfilled), times=2)
+    browser.receipt("We couldn't reach the site. Check your connection and try again.")
+    browser.arrives(heading)
+    approve(phone, number_on(browser))
+    browser.arrives("Welcome, Ada Lovelace")
 
 
 @pytest.mark.parametrize("button", ["Approve", "Deny"])
