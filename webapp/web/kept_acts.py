@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import current_app, g, request, session
+from flask import after_this_request, current_app, g, request, session
 from flask.wrappers import Response
 from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.test import EnvironBuilder
 
 from ..models.user import SessionToken, User
 from ..services.kept_acts import Act
-from . import cookies, current, layouts, render
+from . import cookies, current, layouts, render, sent_twice
 
 KEY = "act"
 """In the form session: the key of the kept form of this browser."""
@@ -51,7 +51,14 @@ def do(act: Act, token: SessionToken | None) -> Response:
         environ_base={"REMOTE_ADDR": request.environ.get("REMOTE_ADDR", "")},
     )
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # as documented
+    proof = sent_twice.this_form()
+
+    def note(response: Response) -> Response:
+        sent_twice.note(proof, response.location or act.path)
+        return response
+
     with app.request_context(builder.get_environ()):
+        after_this_request(note)
         g.kept_act = act
         session.pop(KEY, None)
         if token is not None:

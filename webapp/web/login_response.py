@@ -8,7 +8,7 @@ from flask.wrappers import Response
 from ..domain.language import gettext as _
 from ..services.login.login import PendingToken
 from ..services.login.session_opening import LoggedIn
-from . import cookies, current, languages, layouts, render
+from . import cookies, current, languages, layouts, render, sent_twice
 
 PASSWORD_TYPED = "typed"  # noqa: S105  # the name of a field, not a password
 """In the form session after a log-in with a password: the home page may then offer a passkey."""
@@ -42,6 +42,7 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
     languages.speak_to(result.account)
     if result.came_back:
         render.changed(_("Welcome back. Your account is no longer being deleted."))
+    sent_twice.note(sent_twice.this_form(), response.location)
     render.logged_in_as(response, result.token)
     cookies.drop(response, cookies.LOGIN)
     make_known(response, result.account.id)

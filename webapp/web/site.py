@@ -26,6 +26,7 @@ from . import (
     layouts,
     repeats,
     row_ids,
+    sent_twice,
     templates,
 )
 from .pages import (
@@ -127,7 +128,7 @@ def _before_request() -> Response | None:
         return moved  # a method that no view has is answered with 405 before the rest of the request is judged
     guards.clean_input()
     guards.same_site()
-    moved = guards.phone_layout(page)
+    moved = guards.phone_layout(page) or (sent_twice.answer() if page is not None else None)
     if moved is not None:
         return moved
     kept_acts.drop_elsewhere(page)

@@ -15,7 +15,7 @@ from ...models.user import SessionToken
 from ...services.login.proof import Claim
 from ...services.login.step_up import StepUp, StepUpClaim
 from ...services.method_kinds import Glance, OutOfBand
-from .. import app_flow, cookies, current, guards, kept_acts, layouts, render, words
+from .. import app_flow, cookies, current, guards, kept_acts, layouts, render, sent_twice, words
 from ..forms import BackupCodeForm, PasswordForm
 from ..proof_pages import ProofPages
 
@@ -75,7 +75,9 @@ class StepUpProof(ProofPages):
         return _continue(result)
 
     def done_with_backup_code(self, result: SessionToken) -> Response:
-        return render.logged_in_as(render.go(self.url("new_backup_code")), result)
+        response = render.go(self.url("new_backup_code"))
+        sent_twice.note(sent_twice.this_form(), response.location)
+        return render.logged_in_as(response, result)
 
     def backup_code(self) -> Any:
         session[TYPES_BACKUP_CODE] = current.user().account.id
@@ -147,4 +149,7 @@ def _continue(token: SessionToken | None) -> Response:
         return kept_acts.do(act, token)
     session.pop(kept_acts.KEY, None)
     response = render.go(_next() or layouts.page_url("settings.overview"))
-    return render.logged_in_as(response, token) if token else response
+    if token is None:
+        return response
+    sent_twice.note(sent_twice.this_form(), response.location)
+    return render.logged_in_as(response, token)
