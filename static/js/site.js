@@ -71,12 +71,14 @@ const TYPED = "typed";
 /** Never a password, a code, a file or a token. */
 const isKept = ({ id, type, dataset }) => id && !["password", "hidden", "file"].includes(type) && !("code" in dataset);
 
-/** Keeps what was typed for the next page of this tab, which is the same step again. */
+const user = () => document.querySelector("#who bdi")?.textContent ?? null;
+
+/** Keeps what was typed for the next page of this tab, which is the same step again, or until its user has logged in. */
 function keepTyped() {
   const fields = [...screen.querySelectorAll("input, select, textarea")].filter(isKept);
   const typed = fields.map(({ id, value, checked }) => [id, value, checked]);
   try {
-    sessionStorage.setItem(TYPED, JSON.stringify([here(), typed]));
+    sessionStorage.setItem(TYPED, JSON.stringify([here(), typed, user()]));
   } catch {
     // the browser allows no storage
   }
@@ -84,9 +86,11 @@ function keepTyped() {
 
 function restoreTyped() {
   try {
-    const [path, typed] = JSON.parse(sessionStorage.getItem(TYPED)) ?? [];
+    const [path, typed, whose] = JSON.parse(sessionStorage.getItem(TYPED)) ?? [];
+    // the pages of a login
+    if (whose && !user()) return;
     sessionStorage.removeItem(TYPED);
-    for (const [id, value, checked] of path === here() ? typed : []) {
+    for (const [id, value, checked] of path === here() && whose === user() ? typed : []) {
       const field = document.getElementById(id);
       if (field && isKept(field)) Object.assign(field, { value }, checked === undefined ? {} : { checked });
     }
@@ -207,6 +211,8 @@ document.addEventListener("htmx:error", ({ detail }) => sayOffline(detail.ctx));
 // The error page of a proxy takes no place here, nor does an error in place of what asks: it asks again.
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
+  // the session may have ended
+  if (ctx.hx.redirect && user()) keepTyped();
   const isOurs = ctx.text.includes('id="status"');
   const isForLater = ctx.response.status >= 500 || ctx.response.status === 429;
   if (ctx.response.status < 400 || isOurs && !(asks(ctx) && isForLater)) return;

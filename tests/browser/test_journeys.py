@@ -273,6 +273,28 @@ def test_the_error_page_of_a_proxy_takes_nothing_that_was_typed(visit: Visits) -
     ada.receipt("Your name is now Augusta Ada King.")
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_what_was_typed_is_there_again_after_the_login_when_the_session_had_ended(visit: Visits, is_same: bool) -> None:
+    """For the same user only."""
+    ada, secret, _ = as_owner(visit)
+    ada.open("/settings/account/name")
+    ada.type_("Name", "Augusta Ada King")
+    ada.site.clock.pass_(ada.site.services.settings.policy.session_idle)
+    if not is_same:
+        ada.site.person("grace").sign_up()
+    ada.press("Save")
+    ada.arrives("Log in")
+    ada.receipt("You've been logged out.")
+    ada.type_("Username", "ada" if is_same else "grace")
+    ada.type_("Password", PASSWORD)
+    ada.press("Log in")
+    if is_same:
+        ada.arrives(CODE)
+        enter_code(ada, secret)
+    ada.arrives("Change your name")
+    expect(ada.page.get_by_label("Name")).to_have_value("Augusta Ada King" if is_same else "Ada Lovelace")
+
+
 # -- Changing the account ------------------------------------------------------------------------------
 
 
