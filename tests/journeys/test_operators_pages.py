@@ -590,6 +590,19 @@ def test_two_secrets_work_at_a_time_and_one_is_removed(site: Site, ada: Owner) -
     assert ada.open(f"{APPS}/{client_id}/secrets/{oldest}/remove").status == 404
 
 
+def test_new_secret_pressed_twice_shows_one_secret(site: Site, ada: Owner) -> None:
+    """The answer to the first press was lost."""
+    add_app(ada)
+    apps, client_id = site.services.operators.apps, only_app(site)
+    form, _ = ada.open(f"{APPS}/{client_id}").form_of("New secret")
+    sent = {field.get("name"): field.get("value") for field in form.iter("input")}
+    first, second = (secret_on(ada.send("POST", form.get("action"), data=sent)) for _ in range(2))
+    assert first == second
+    assert [one.secret_hash for one in apps.named(client_id).secrets][1:] == [hash_of(first)]
+    page = ada.send("POST", form.get("action"), data={**sent, "secret": "of.another"})
+    assert page.problems == ["This app already has two client secrets. Remove one first."]
+
+
 def test_an_app_is_deleted_on_a_page_that_asks(site: Site, ada: Owner) -> None:
     add_app(ada)
     ada.open(f"{APPS}/{only_app(site)}")

@@ -107,7 +107,9 @@ class RegisteredApps:
                 act.tx.objects.add(app)
                 act.tx.flush()
                 self._open_to(act.tx, app.id, tidy.groups)
-                secret = self._draw(act.tx, app) if _has_secret(app) else None
+                secret = self.draw_secret() if _has_secret(app) else None
+                if secret is not None:
+                    self._add_secret(act.tx, app, secret)
                 self._note(act, app, "operator-app-added")
         except IntegrityError:
             raise HostTaken() from None
@@ -145,8 +147,16 @@ class RegisteredApps:
         if groups != tuple(sorted(tidy.groups)):
             end_all_shut_out(self.core.db, self.core.clock.now(), app.id)
 
-    def new_secret(self, client_id: str, actor: Actor = COMMAND_LINE, *, replace: bool = False) -> str:
+    def draw_secret(self) -> str:
+        """A secret for `new_secret`, which nothing accepts yet."""
+        return draw_token(self.core.entropy)
+
+    def new_secret(
+        self, client_id: str, actor: Actor = COMMAND_LINE, *, replace: bool = False, secret: str | None = None
+    ) -> str:
         """A second secret, while the first still works, so that the app can be told in between.
+
+        `secret` is from `draw_secret`, if it was drawn before, so that a form adds one however often it is sent.
 
         With `replace`, the older of two is removed first; without it that raises `SecretsLimited`. Raises `UnknownApp`,
         and `NoSecrets` for an app that has none.
@@ -155,6 +165,10 @@ class RegisteredApps:
             app = self._lock(act.tx, client_id)
             if not _has_secret(app):
                 raise NoSecrets()
+            secret = secret or self.draw_secret()
+            same = AppSecret.app_id == app.id, AppSecret.secret_hash == hash_of(secret)
+            if act.tx.scalar(select(AppSecret.id).where(*same)) is not None:
+                return secret
             live = act.tx.scalars(select(AppSecret.id).where(AppSecret.app_id == app.id).order_by(AppSecret.id)).all()
             if len(live) >= self.core.policy.app_secrets:
                 if not replace:
@@ -162,7 +176,7 @@ class RegisteredApps:
                 act.tx.execute(
                     delete(AppSecret).where(AppSecret.id.in_(live[: len(live) - self.core.policy.app_secrets + 1]))
                 )
-            secret = self._draw(act.tx, app)
+            self._add_secret(act.tx, app, secret)
             self._note(act, app, "operator-secret-added")
         return secret
 
@@ -223,12 +237,10 @@ class RegisteredApps:
         if groups:
             tx.execute(insert(AppGroup), [{"app_id": app_id, "group_name": name} for name in groups])
 
-    def _draw(self, tx: Transaction, app: RegisteredApp) -> str:
-        secret = draw_token(self.core.entropy)
+    def _add_secret(self, tx: Transaction, app: RegisteredApp, secret: str) -> None:
         sealed = self.core.keyring.seal(secret, app_secret_bound(app.id)) if app.kind == GUARDED else None
         row: dict[str, Any] = {"app_id": app.id, "secret_hash": hash_of(secret), "sealed": sealed}
         tx.execute(insert(AppSecret).values(**row, made_at=self.core.clock.now()))
-        return secret
 
     def _note(self, act: Act, app: RegisteredApp, kind: str) -> None:
         act.note(kind, app=app.name, client_id=app.client_id)

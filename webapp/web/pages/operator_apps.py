@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask_login import login_required
 
 from ...domain.language import gettext as _
@@ -120,7 +120,8 @@ def new_secret(client_id: str) -> Any:
     if not form.submitted():
         return render.go_on(app_url, untrusted())
     try:
-        return _told(stored.app, operators.services().apps.new_secret(client_id, operators.actor()))
+        drawn = current.services().shown_once.open(current.user().session.id, request.form.get("secret", ""))
+        return _told(stored.app, operators.services().apps.new_secret(client_id, operators.actor(), secret=drawn))
     except Refusal as refusal:
         return render.go_on(app_url, refusal)
 
@@ -159,7 +160,7 @@ def delete(client_id: str) -> Any:
 
 def _shown(stored: StoredApp, form: AppForm) -> Any:
     app, url, kinds = stored.app, layouts.page_url, {choice.value: choice.label for choice in KINDS}
-    is_host = app.kind == GUARDED
+    is_host, session_id = app.kind == GUARDED, current.user().session.id
     return render.page(
         "operator/app.html",
         form,
@@ -170,6 +171,7 @@ def _shown(stored: StoredApp, form: AppForm) -> Any:
         scopes=checkboxes_of(form, SCOPE),
         secrets=[(one, _remove_url(app, one.id)) for one in stored.secrets],
         secret_url=url("operator_apps.new_secret", client_id=app.client_id) if stored.has_secret else None,
+        drawn=current.services().shown_once.seal(session_id, operators.services().apps.draw_secret()),
         connect_url=_connect_url(app),
         connect_label=_("Configuration of the proxy") if is_host else _("Addresses for the app's settings"),
         trial=rule_trial.trial(app) if is_host else None,
