@@ -390,6 +390,15 @@ def test_a_denial_is_shown_with_the_alternatives(
         assert approve(phone, elsewhere).h1 == HOME
 
 
+def test_an_unknown_device_begins_with_a_capital(phone: Owner) -> None:
+    phone.other_browser(agent="curl/8.5.0").log_in()
+    assert phone.open("/").says("An unknown device")
+    page = phone.open(REQUESTS)
+    assert page.says("An unknown device")
+    page = phone.press("Deny an unknown device")
+    assert phone.open(REQUESTS).says("An unknown device : Denied")
+
+
 def test_deny_is_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
     device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
     phone.open(REQUESTS)
