@@ -419,7 +419,7 @@ def test_other_links_to_the_method_lead_to_its_list_or_its_open_step(site: Site,
         assert ada.open(f"{KEYS}/turn-off{again}").path == LIST
         assert ada.post(f"{KEYS}/turn-off{again}").path == LIST
     page = ada.post(f"{KEYS}/turn-back-on")
-    assert page.problems == ["It's been off for more than ten minutes. To turn it on, set it up again."]
+    assert page.problems == ["That's already done, maybe in another tab. Here's the current status."]
     assert list(factors(site)) == ["Blue key"]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Site, one_database
-from tests.people import Owner, Page
+from tests.people import TWO_FACTOR, Owner, Page
 from webapp.services.login.proof import shared_bucket
 from webapp.web import sent_twice
 
 pytestmark = one_database
+DONE = "That's already done, maybe in another tab. Here's the current status."
 NAME, USERNAME = "/settings/account/name", "/settings/account/username"
 
 
@@ -112,3 +113,36 @@ def test_a_path_too_long_for_a_cookie_is_not_kept(site: Site) -> None:
     ada.open(f"/step-up/password?next={NAME}%3Fx={'y' * sent_twice.LONGEST}")
     ada.press("Verify", password=ada.password)
     assert twice(ada, ada.next_code()).problems == ["That code was already used. Enter a new one."]
+
+
+def again(ada: Owner, button: str, **fields: str) -> Page:
+    """Presses a button of the present page twice."""
+    assert ada.page is not None
+    form, _ = ada.page.form_of(button)
+    sent = {field.get("name"): field.get("value", "") for field in form.iter("input")} | fields
+    assert ada.send("POST", form.get("action"), follow=False, data=sent).status == 303
+    return ada.send("POST", form.get("action"), data=sent)
+
+
+def test_one_receipt_for_two_presses(site: Site) -> None:
+    ada = with_app(site)
+    ada.open(NAME)
+    assert again(ada, "Save", name="Countess").receipts == ["Your name is now Countess."]
+
+
+def test_a_method_that_is_on_again_was_not_off_too_long(site: Site) -> None:
+    ada = with_app(site)
+    ada.open(f"{TWO_FACTOR}/authentication-app/turn-off")
+    ada.press("Turn off")
+    page = again(ada, "Turn back on")
+    assert page.problems == [DONE]
+    assert page.receipts == ["Authentication app is back on. We sent you a confirmation email."]
+
+
+def test_a_deleted_key_is_gone_and_its_page_too(site: Site) -> None:
+    ada = with_app(site)
+    ada.turn_on_key(ada.new_key())
+    ada.follow("Delete Blue key")
+    page = again(ada, "Delete")
+    assert (page.h1, page.problems) == ("Manage security keys", [DONE])
+    assert page.receipts == ["Blue key was deleted. We sent you a confirmation email."]

@@ -32,7 +32,7 @@ def page(template: str, form: Form | None = None, status: int | None = None, **c
     wait = form.refusal.wait if form is not None and form.refusal is not None else None
     if status is None:
         status = _status_of(form)
-    flashed: list[tuple[str, str]] = get_flashed_messages(with_categories=True)  # type: ignore[assignment]  # pairs with categories
+    flashed = dict.fromkeys(get_flashed_messages(with_categories=True))  # once, for a form that was sent twice
     problems = [sentence for kind, sentence in flashed if kind == PROBLEM]
     if form is not None:
         problems = [*problems, *form.form_errors]

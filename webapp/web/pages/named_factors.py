@@ -8,7 +8,7 @@ from flask import Blueprint, session
 from flask_login import login_required
 
 from ...domain.language import gettext as _
-from ...domain.refusals import NotFound, Refusal
+from ...domain.refusals import AlreadyDone, NotFound, Refusal
 from ...services.method_kinds import Methods, OutOfBand, Several
 from .. import current, factor_rows, guards, layouts, method_rows, render, words
 from ..forms import Form, form_of
@@ -66,7 +66,13 @@ def rename(method: str, factor: int) -> Any:
 def delete(method: str, factor: int) -> Any:
     kind = _kind(method)
     services, user, form = current.services(), current.user(), Form()
-    wanted, list_url = services.named_factors.one(user, kind, factor), method_rows.list_url(method)
+    list_url = method_rows.list_url(method)
+    try:
+        wanted = services.named_factors.one(user, kind, factor)
+    except NotFound:
+        if not form.submitted():
+            raise
+        return render.go_on(list_url, AlreadyDone())
     if form.submitted():
         services.named_factors.delete(user, kind, factor, current.origin())
         session[REMOVAL_HINTS] = kind.removal_hints(wanted)

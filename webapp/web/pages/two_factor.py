@@ -12,7 +12,7 @@ from ...domain.codes import grouped, is_base32, tidy_base32
 from ...domain.forecast import PHONE
 from ...domain.language import gettext as _
 from ...domain.moments import day
-from ...domain.refusals import NotFound
+from ...domain.refusals import AlreadyDone, NotFound
 from ...services.method import Method
 from .. import backup_card, current, forecast_rows, guards, layouts, legacy_credentials, method_rows, render, times
 from ..forms import Form, untrusted
@@ -117,6 +117,8 @@ def turn_back_on(method: str) -> Any:
         title = str(wanted.title)
         render.changed(_("%(method)s is back on. We sent you a confirmation email.", method=title))
     except NotFound:
+        if method_rows.shown(wanted):
+            return render.go_on(list_url, AlreadyDone())
         render.problem(_("It's been off for more than ten minutes. To turn it on, set it up again."))
     return render.go(list_url)
 
