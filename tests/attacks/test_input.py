@@ -51,6 +51,17 @@ def test_the_longest_accepted_forms_cost_little(site: Site, hasher: Any) -> None
     assert everything(site)["accounts"] == []
 
 
+@pytest.mark.parametrize("text", ["a\u200c" * 5000, "\U0001f469\u200d" * 2500, "\ufdfa" * 6000])
+def test_names_that_grow_when_they_are_normalized_are_refused_like_any_long_one(site: Site, text: str) -> None:
+    eve = Person(site.app)
+    good = {"name": "Eve", "username": "eve", "password": "a sentence of mine"}
+    for wrong in ({"name": text}, {"username": text}, {"password": text}):
+        assert eve.post("/sign-up", follow=False, **{**good, **wrong}).status == 422, wrong.keys()
+    assert eve.post("/forgot-password", follow=False, email=f"{text}@example.org").status == 422
+    assert eve.post("/log-in", follow=False, username=text, password="any").status == 422
+    assert everything(site)["accounts"] == []
+
+
 def test_combining_marks_that_take_long_to_sort_are_refused_in_every_encoding(site: Site) -> None:
     eve, marks = Person(site.app), "\u0315\u0300\u05ae" * 5_000
     token = eve.token()

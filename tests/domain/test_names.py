@@ -6,7 +6,7 @@ import pytest
 
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.labels import tidy_name
-from webapp.domain.names import is_stream_safe, key_of, login_key
+from webapp.domain.names import LONGEST_TYPED, is_stream_safe, key_of, login_key
 
 ALI = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"
 FAMILY = "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f468"
@@ -27,6 +27,23 @@ def test_other_invisible_marks_are_dropped(typed: str) -> None:
 def test_a_name_that_shows_nothing_is_refused(typed: str) -> None:
     with pytest.raises(NameMalformed):
         tidy_name(typed, 60)
+
+
+@pytest.mark.parametrize("typed", ["a\u200c" * 600, "\ufb2c\u200d" * 150, "Ada" + "\u200b" * LONGEST_TYPED])
+def test_a_name_of_too_many_characters_is_refused_unread(typed: str) -> None:
+    with pytest.raises(NameMalformed):
+        tidy_name(typed, 60)
+
+
+def test_a_joiner_in_the_longest_name_that_is_read_is_judged() -> None:
+    typed = "\u0915\u094d\u200d" + "\U0001d160" * (LONGEST_TYPED - 3)  # NFC makes three of each
+    with pytest.raises(NameMalformed):
+        tidy_name(typed, 60)
+
+
+def test_the_key_of_a_long_name_is_that_of_its_beginning() -> None:
+    assert key_of("\ufdfa" * 20_000) == key_of("\ufdfa" * LONGEST_TYPED)
+    assert key_of(f"ada@{'x' * 250}") == f"ada@{'x' * 250}"
 
 
 @pytest.mark.parametrize(

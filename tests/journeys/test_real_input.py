@@ -57,6 +57,7 @@ def test_addresses_of_closed_networks_with_invisible_marks_and_with_odd_dots_are
     "typed",
     [
         "user@office",
+        "user@example.org" + "\u200b" * 300,
         "..@example.org",
         "a..b c@example.org",
         "user@x.invalid",

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection
 
 from .account_refusals import NameMalformed
-from .names import with_joiners, without_marks
+from .names import LONGEST_TYPED, with_joiners, without_marks
 from .refusals import LabelTaken
 
 
@@ -22,6 +22,8 @@ def tidy_name(typed: str, maximum: int) -> str:
     """The name to store: NFC, single spaces, 1 to `maximum` characters, no invisible mark but joiners that letters or
     emoji need. Raises `NameMalformed`.
     """
+    if len(typed) > LONGEST_TYPED:
+        raise NameMalformed()
     name = " ".join(with_joiners(unicodedata.normalize("NFC", typed)).split())
     if not name or len(name) > maximum or not without_marks(name).isprintable():
         raise NameMalformed()

@@ -10,6 +10,9 @@ import idna
 ZWNJ, ZWJ = "\u200c", "\u200d"
 EMOJI_TAILS = {"So", "Sk", "Mn", "Me"}  # an emoji, its skin tone, or the mark that makes a symbol one
 
+LONGEST_TYPED = 300
+"""Characters that are read of a name, a username or an email address, which has at most 254 (RFC 5321 section 4.5.3.1):
+the rest is room for invisible marks. A character may become eighteen when it is normalized."""
 MOST_MARKS = 30
 """Combining marks in a row, as in Unicode's stream-safe text format (UAX #15 section 13)."""
 
@@ -26,8 +29,11 @@ def is_stream_safe(text: str) -> bool:
 
 
 def key_of(name: str) -> str:
-    """NFKC (Unicode TR15), visible, trimmed and case-folded: compatibility characters and case make no difference."""
-    return without_marks(unicodedata.normalize("NFKC", name)).strip().casefold()
+    """NFKC (Unicode TR15), visible, trimmed and case-folded: compatibility characters and case make no difference.
+
+    What is longer than any name is read as its beginning, which belongs to no account either.
+    """
+    return without_marks(unicodedata.normalize("NFKC", name[:LONGEST_TYPED])).strip().casefold()
 
 
 def login_key(typed: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from ..domain.budget_refusals import NetworkMailLimitReached
 from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
-from ..domain.names import key_of, without_marks
+from ..domain.names import LONGEST_TYPED, key_of, without_marks
 from ..domain.origin import Origin
 from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, TooSoon, WrongCode
 from ..models.accounts import Account, lock_for_change
@@ -202,6 +202,8 @@ def normalize(typed: str) -> str:
 
     Names of closed networks are accepted, such as office.local; whether mail arrives is for the operator's server.
     """
+    if len(typed) > LONGEST_TYPED:
+        raise EmailMalformed()
     visible = without_marks(unicodedata.normalize("NFKC", typed)).strip()
     local, _, of_local = visible.rpartition("@")
     plain = ODD_DOTS.sub("", local)

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import insert, literal, select, true, union_all
 
 from ..domain.account_refusals import UsernameMalformed, UsernameReserved, UsernameTaken
-from ..domain.names import key_of, without_marks
+from ..domain.names import LONGEST_TYPED, key_of, without_marks
 from ..models.accounts import Account
 from ..models.database import Transaction
 from ..models.names import DeletedName
@@ -37,6 +37,8 @@ class Usernames:
 
     def tidy(self, typed: str) -> str:
         """The username as it is stored. Raises `UsernameMalformed`."""
+        if len(typed) > LONGEST_TYPED:
+            raise UsernameMalformed()
         username = without_marks(unicodedata.normalize("NFKC", typed)).strip().removeprefix("@")
         if not USERNAME.fullmatch(username) or not 2 <= len(username) <= self.core.policy.username_maximum:
             raise UsernameMalformed()
