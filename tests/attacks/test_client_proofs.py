@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -18,7 +19,7 @@ from tests.attacks.races import Racers
 from tests.attacks.tools import count
 from tests.conftest import Site
 from tests.keyed_app import JWKS, KEY, OTHER, RSA, TYPE, KeyedApp, proof
-from tests.people import Owner
+from tests.people import Owner, Person
 from tests.relying_party import ISSUER, PUBLIC, RelyingParty, answer_of, arrive, json_of
 
 
@@ -496,6 +497,13 @@ def test_a_proof_is_of_now(site: Site, ada: Owner, phone: RelyingParty, aside: i
 
 
 PRIVATE = KEY.as_dict(private=True)
+PRIME = int(
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B"
+    "302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6"
+    "49286651ECE65381FFFFFFFFFFFFFFFF",
+    16,
+)
+"""Of 1024 bits (RFC 2409 section 6.2)."""
 
 
 @pytest.mark.parametrize("header", [
@@ -511,6 +519,18 @@ def test_a_proof_with_another_header_is_refused(
 ) -> None:
     page = phone.exchange("a code", dpop=proof(site, "POST", TOKEN, header=header))
     assert (page.status, error_of(page)) == (400, "invalid_dpop_proof")
+
+
+def test_a_private_key_in_a_proof_costs_a_stranger_nothing(site: Site) -> None:
+    eve, exponent = Person(site.app), pow(65537, -1, PRIME - 1)  # it fits, and no number of two primes does
+    numbers = {name: keyed_app.encoded(number.to_bytes(128)) for name, number in (("n", PRIME), ("d", exponent))}
+    header = {"alg": "RS256", "jwk": {"kty": "RSA", "e": "AQAB", **numbers}}
+    text = f"{encoded({'typ': 'dpop+jwt', **header})}.{encoded({})}.AAAA"
+    began = time.thread_time()
+    page = eve.open("/oauth/userinfo", headers={"Authorization": "DPoP a.token", "DPoP": text})
+    assert time.thread_time() - began < 1, "work, not waiting: the machine may be busy"
+    assert (page.status, error_of(page)) == (401, "invalid_dpop_proof")
+    assert "The key is a private one." in page.text
 
 
 def test_the_key_of_a_proof_is_no_secret_of_a_hmac(site: Site, phone: RelyingParty) -> None:

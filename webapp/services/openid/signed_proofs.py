@@ -92,13 +92,13 @@ def key_of(jwk: Any, algorithm: str) -> RSAKey | ECKey:
     """The public key. Raises `ProofRefused` for a private one, one of another kind, and one that is too short."""
     if not isinstance(jwk, dict) or jwk.get("kty") != KEY_TYPES[algorithm]:
         raise ProofRefused("The key is not one for this algorithm.")
+    if "d" in jwk:  # before its import, which looks for the primes of a RSA key: that may take minutes
+        raise ProofRefused("The key is a private one.")
     try:
         key = JWKRegistry.import_key(jwk)
     except MALFORMED:
         raise ProofRefused("The key is malformed.") from None
     assert isinstance(key, (RSAKey, ECKey)), "the type was compared"
-    if key.is_private:
-        raise ProofRefused("The key is a private one.")
     if isinstance(key, RSAKey) and key.raw_value.key_size not in RSA_BITS:
         raise ProofRefused("An RSA key has 2048 to 4096 bits.")
     return key
