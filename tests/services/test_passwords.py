@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,19 @@ def test_the_estimate_of_a_long_password_takes_as_long_as_that_of_a_short_one(db
     short = min(takes(symbols[:50]) for _ in range(3))
     long = min(takes(symbols, " ".join(f"word{n}" for n in range(8_000))) for _ in range(3))
     assert long < 3 * short
+
+
+def test_symbols_that_stand_for_letters_take_no_longer_than_letters(db: Database) -> None:
+    def takes(password: str) -> float:
+        began = time.thread_time()
+        with suppress(PasswordTooEasy):
+            passwords(db).demand_good(password)
+        return time.thread_time() - began
+
+    letters = "atiieaaoswpatosllaliaodoerranaoirdeasdwdlaalpatsso"
+    takes(letters)  # reads the lists
+    symbols = "21((4(<(i%847i38+$(3%i+9|z@2@{63$<44!$5+@67055$%%["
+    assert min(takes(symbols) for _ in range(3)) < 20 * min(takes(letters) for _ in range(3))
 
 
 def test_1024_bytes_are_accepted_and_more_refused(db: Database) -> None:
