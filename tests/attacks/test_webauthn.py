@@ -35,6 +35,7 @@ from tests.people import ANDROID, HOST, TWO_FACTOR, Owner, Page, Person
 from tests.prepared import prepare
 from webapp.models.factors import Factor
 from webapp.models.sessions import Attempt
+from webapp.services.ceremonies import LONGEST_ANSWER
 
 KEYS = f"{TWO_FACTOR}/security-key"
 LIST = f"{TWO_FACTOR}/security-keys"
@@ -562,12 +563,22 @@ def test_a_challenge_of_any_length_is_refused_without_a_server_error_and_stores_
 ) -> None:
     prompt = KeyPrompt(place, vera)
     before = prompt.unchanged_by_refusal()
-    for length in (33, 200, 20_000):
+    for length in (33, 200, 5000):
         assert_refused(prompt, prompt.answer(challenge=b"c" * length), EXPIRED, before)
     with site.services.db.read() as tx:
         longest = tx.scalar(select(func.max(func.length(Attempt.bucket))))
     assert longest is not None
     assert longest <= 160, "the column holds no more: PostgreSQL refuses it, and SQLite fills up"
+
+
+@each_place
+def test_an_answer_that_is_longer_than_any_is_refused_unread(site: Site, vera: Owner, place: str) -> None:
+    prompt = KeyPrompt(place, vera)
+    before = prompt.unchanged_by_refusal()
+    answer = json.loads(prompt.sign(prompt.ask()))
+    page = prompt.send(json.dumps({**answer, "another": "x" * LONGEST_ANSWER}))
+    assert page.status == 422
+    assert prompt.unchanged_by_refusal() == before
 
 
 # -- Keys of other users ----------------------------------------------------------------------------
