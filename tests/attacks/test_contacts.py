@@ -19,6 +19,7 @@ CONTACTS = "/settings/privacy/contacts"
 ADA, EVE = "+447400123456", "+447400666666"
 WITHOUT_ACCOUNT = "+447400999999"
 UNREADABLE = "+447400888888"
+FORM = "application/x-www-form-urlencoded"
 
 
 def give_number(site: Site, username: str, number: str) -> None:
@@ -254,6 +255,20 @@ def test_no_other_page_accepts_a_file(site: Site, ada: Owner) -> None:
 
 def test_a_file_sent_as_text_is_ignored(site: Site, eve: Owner) -> None:
     assert eve.post(CONTACTS, upload="1", file=f"TEL:{ADA}").status == 422
+    assert count(site, "SELECT count(*) FROM contacts") == 0
+
+
+def test_only_the_file_may_be_larger_than_another_form(site: Site, eve: Owner) -> None:
+    stranger, text = Person(site.app), b"1," * 40_000
+    eve.open(CONTACTS)
+    for person in (stranger, eve):
+        form = b"csrf_token=" + person.token().encode() + b"&upload=1&numbers=" + text
+        page = person.send("POST", CONTACTS, data=form, content_type=FORM, follow=False)
+        assert page.status == 413
+        page = post(person, CONTACTS, part("upload", b"1"), part("numbers", text))
+        assert (page.status, page.h1) == (413, "Too large")
+        assert page.says("What you sent is too large. Shorten it and try again.")
+    assert post(eve, CONTACTS, part("upload", b"1"), part("file", text, "c.vcf")).status == 422
     assert count(site, "SELECT count(*) FROM contacts") == 0
 
 

@@ -34,12 +34,14 @@ def clean_input() -> None:
     """400 for malformed UTF-8, NUL, a long row of combining marks, a repeated field or an unexpected file; 413 for a
     body that is too long.
 
-    A body that may have a file has a higher limit.
+    A body that may have a file has a higher limit; the text beside the file has not, because it is judged here for
+    everyone, also without a session.
     """
     raw = request.environ.get("QUERY_STRING", "").encode("latin-1"), request.path.encode("utf-8", "surrogatepass")
     bodies = [*raw]
-    if _view_marked(FILE_FIELD) is not None:
-        most = current.services().settings.policy.upload_bytes
+    policy = current.services().settings.policy
+    if _view_marked(FILE_FIELD) is not None and request.mimetype == "multipart/form-data":
+        most = policy.upload_bytes
         request.max_content_length = request.max_form_memory_size = most  # the parser's buffer counts as form memory
     has_form = request.method not in SAFE and request.endpoint != LEGACY_VERIFY  # that one leaves its body unread
     if has_form and request.mimetype == "application/x-www-form-urlencoded":
@@ -55,6 +57,8 @@ def clean_input() -> None:
             abort(400)
         if not _has_clean_files():
             abort(400)
+        if sum(map(len, request.form.values())) > policy.body_bytes:
+            abort(413)
         if not all(_is_clean(value.encode("utf-8", "surrogatepass")) for value in request.form.values()):
             abort(400)
 
@@ -76,10 +80,11 @@ def takes_file(field: str, too_large: View) -> Callable[[View], View]:
 
 def too_large() -> Response | None:
     """The page of a view for a file that is too large, or None. Reads the rest first, else browsers show no page."""
-    answer = _view_marked(TOO_LARGE)
-    if answer is None or current.user_or_none() is None:
+    answer, announced = _view_marked(TOO_LARGE), request.content_length or DRAINED
+    is_of_file = answer is not None and announced > current.services().settings.policy.upload_bytes
+    if not is_of_file or current.user_or_none() is None:
         return None
-    left = min(request.content_length or DRAINED, DRAINED)  # the development server waits for more than was announced
+    left = min(announced, DRAINED)  # the development server waits for more than was announced
     while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, DRAINED_AT_ONCE))):
         left -= len(chunk)
     response: Response = answer()
