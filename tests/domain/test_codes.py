@@ -87,6 +87,13 @@ def test_what_is_not_sixteen_letters_of_base32_is_not_a_backup_code(typed: str) 
     assert not codes.is_base32(codes.tidy_base32(typed))
 
 
+def test_what_is_far_longer_than_a_code_is_none() -> None:
+    code = "ABCD-EFGH-IJKL-MNOP"
+    assert codes.is_base32(codes.tidy_base32(code.center(300)))
+    for typed in (code.center(301), "\ufdfa" * 20_000):
+        assert not codes.tidy_base32(typed)
+
+
 @pytest.mark.parametrize(
     "message",
     [

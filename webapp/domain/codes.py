@@ -11,6 +11,7 @@ from .refusals import CodeMalformed
 
 DIGITS, LETTERS = 6, 16
 """The lengths of the two kinds of codes."""
+LONGEST_TYPED = 300
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 section 6
 LOOK_ALIKES = str.maketrans("018\u0130", "OIBI")  # 0, 1 and 8 are not in the alphabet, so no code is ambiguous
 IN_MESSAGE = re.compile(r"(?<!\d)\d{6}(?!\d)")
@@ -47,8 +48,11 @@ def tidy_digits(typed: str) -> str:
 def tidy_base32(typed: str) -> str:
     """Upper case, digits of any script as ASCII, without separators, with 0, 1 and 8 read as O, I and B.
 
-    Turkish keyboards write I with a dot, and lower-case it without one: both are I.
+    Turkish keyboards write I with a dot, and lower-case it without one: both are I. Empty for what is far longer than a
+    code with any separators: a character may become eighteen when it is normalized.
     """
+    if len(typed) > LONGEST_TYPED:
+        return ""
     folded = unicodedata.normalize("NFKC", typed).upper()
     return "".join(_in_ascii(c) for c in folded if not _separates(c)).translate(LOOK_ALIKES)
 
