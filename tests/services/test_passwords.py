@@ -90,6 +90,11 @@ def test_the_estimate_of_a_long_password_takes_as_long_as_that_of_a_short_one(db
     assert long < 3 * short
 
 
+def test_the_users_own_address_is_estimated_as_one_word(db: Database) -> None:
+    with pytest.raises(PasswordTooEasy):
+        passwords(db).demand_good(f"{ADA[2]}20262026", *ADA)
+
+
 def test_symbols_that_stand_for_letters_take_no_longer_than_letters(db: Database) -> None:
     def takes(password: str) -> float:
         began = time.thread_time()

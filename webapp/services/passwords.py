@@ -75,7 +75,8 @@ class Passwords:
         own = [self.site_name, *_split(words)]
         if _is_made_of(plain, [_plain_form(w) for w in own]):
             raise PasswordIsOneOfYourWords()
-        if zxcvbn(password[:ESTIMATED].translate(AS_LETTERS), own).guesses < self.core.policy.password_guesses:
+        begins, words_read = password[:ESTIMATED].translate(AS_LETTERS), [word.translate(AS_LETTERS) for word in own]
+        if zxcvbn(begins, words_read).guesses < self.core.policy.password_guesses:
             raise PasswordTooEasy()
 
     def is_right(self, account: Account | None, typed: str) -> bool:
