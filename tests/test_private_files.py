@@ -41,6 +41,14 @@ def test_existing_files_become_private_with_the_database_wherever_it_is(tmp_path
     assert (mode(elsewhere), mode(elsewhere / "other")) == (0o755, 0o644), "they are not the site's"
 
 
+def test_a_folder_that_is_named_as_the_database_keeps_its_mode(tmp_path: Path) -> None:
+    """It was made 600, and its files were out of reach of all but root: `/tmp`, where the setting named it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    keep_private(tmp_path / "instance", f"sqlite:///{folder}")
+    assert mode(folder) == 0o755
+
+
 def test_a_new_database_and_its_log_are_private(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'site.sqlite3'}"
     keep_private(tmp_path / "instance", url)

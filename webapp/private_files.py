@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 SQLITE = "sqlite:///"
@@ -16,7 +17,8 @@ SQLITE = "sqlite:///"
 def keep_private(instance: Path, database_url: str) -> None:
     """New files of this process are private, and existing ones of the instance folder and of SQLite become so.
 
-    A file of another user is left as it is.
+    A file of another user is left as it is, and so is a folder that the setting names by mistake: its files would be
+    out of reach.
     """
     os.umask(0o077)
     if instance.is_dir():
@@ -37,5 +39,7 @@ def sqlite_file(database_url: str) -> Path | None:
 
 def _restrict(path: Path, mode: int) -> None:
     with suppress(FileNotFoundError, PermissionError):
-        if path.lstat().st_mode & 0o077 and not path.is_symlink():
+        found = path.lstat().st_mode
+        is_kind = S_ISDIR if mode == PRIVATE_FOLDER else S_ISREG
+        if found & 0o077 and is_kind(found):
             path.chmod(mode)
