@@ -92,19 +92,25 @@ def is_server_url(url: str, *beginnings: str) -> bool:
 def is_database_url(url: str) -> bool:
     """True for PostgreSQL, and for SQLite in a file: each process would have a database in memory of its own."""
     file, _, options = url.removeprefix("sqlite:///").partition("?")
-    is_named = is_server_url(url, "sqlite:///", "postgresql+psycopg://") and file not in ("", ":memory:")
+    is_file = file not in ("", ":memory:") and not file.startswith("file:")  # a URI of SQLite, which is no path
+    is_named = is_server_url(url, "sqlite:///", "postgresql+psycopg://") and is_file
     return is_named and (not options or _has_usable_options(url))
 
 
 def _has_usable_options(url: str) -> bool:
-    """False where SQLAlchemy cannot use, or would ignore, an option behind the `?`. It does not connect."""
-    from sqlalchemy import create_engine  # as in `is_redis_url`
+    """False where SQLAlchemy cannot use, or would ignore, an option behind the `?`, and for those of psycopg itself:
+    with `autocommit` no change could be undone, and with others no statement works. It does not connect."""
+    from psycopg import Error  # as in `is_redis_url`
+    from psycopg.conninfo import make_conninfo
+    from sqlalchemy import create_engine
     from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
     try:
         with catch_warnings(action="error", category=SAWarning):
-            create_engine(url)
-    except (SQLAlchemyError, SAWarning, TypeError, ValueError):
+            engine = create_engine(url)
+        if engine.name == "postgresql":
+            make_conninfo(**dict.fromkeys(engine.url.query, ""))  # takes the names that libpq knows only
+    except (SQLAlchemyError, SAWarning, Error, TypeError, ValueError):
         return False
     return True
 
