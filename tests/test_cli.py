@@ -352,8 +352,9 @@ class TestSiteWithRedis:
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "NIGHTLATCH_REDIS_URL": "redis://127.0.0.1:1"}
 
-    def test_check_says_that_redis_does_not_answer(self, run: Run) -> None:
-        assert "Redis: doesn't answer, so the flood limit counts in the database\n" in run("check").output
+    def test_check_says_why_redis_cannot_be_used(self, run: Run) -> None:
+        why = "Error 111 connecting to 127.0.0.1:1. Connection refused"
+        assert f"Redis: can't be used: {why}; the flood limit counts in the database\n" in run("check").output
 
 
 class TestSiteWithMailServer:

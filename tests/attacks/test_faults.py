@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from structlog.testing import capture_logs
 
 from tests.attacks.tools import cookies_of, count, enrolled, everything, give, is_in, live_sessions, stale
 from tests.conftest import Site
@@ -99,6 +100,19 @@ class TestLocked:
             assert site.app.test_client().get("/healthz").status_code == 200
         assert everything(site, but=set()) == before
         assert pending.post("/log-in/verify", code=ada.code()).h1 == "Welcome, Ada Lovelace", "and then it works"
+
+    def test_the_log_says_why_once_a_minute(self, site: Site, ada: Owner) -> None:
+        stranger = ada.other_browser()
+        stranger.open("/log-in")
+        data = {"csrf_token": stranger.token(), "username": "ada", "password": ada.password}
+        told: list[list[str]] = []
+        with locked(site), capture_logs() as logs:
+            for seconds in (0, 30, 30):
+                site.clock.pass_(seconds)
+                assert_not_now(stranger.send("POST", "/log-in", data=data, follow=False))
+                told.append([line["error"] for line in logs if line["event"] == "database_unavailable"])
+        assert [len(errors) for errors in told] == [1, 1, 2]
+        assert "is locked" in told[2][0] or "due to lock timeout" in told[2][0]
 
 
 def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) -> None:

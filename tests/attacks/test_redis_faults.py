@@ -145,6 +145,19 @@ class TestSite:
         readiness = reader.open("/readyz").response.get_json()
         assert readiness == {"database": True, "redis": fault is RedisServer.fill}
 
+    def test_check_says_of_a_redis_that_answers_and_does_not_count_why(self, site: Site, redis: RedisServer) -> None:
+        def check() -> str:
+            return site.app.test_cli_runner().invoke(args=["check"]).output
+
+        assert "Redis" not in check()
+        redis.fill()
+        assert "Redis: can't be used: command not allowed when used memory > 'maxmemory'" in check()
+        redis.recover()
+        with redis.client() as client:
+            client.replicaof("127.0.0.1", 1)
+            assert "Redis: can't be used: You can't write against a read only replica" in check()
+            client.replicaof("no", "one")
+
     @pytest.mark.usefixtures("impatient")
     def test_without_redis_and_database_a_form_is_refused(
         self, site: Site, redis: RedisServer, fault: Callable[[RedisServer], None]

@@ -10,14 +10,19 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from structlog.testing import capture_logs
 
 from tests.conftest import POSTGRES, Site
-from tests.people import Owner
+from tests.people import Owner, Person
 from tests.silent_proxy import SilentProxy
+from webapp import create_app
 from webapp.domain.refusals import DatabaseUnavailable
 from webapp.models import database
 from webapp.models.database import Database
+from webapp.models.migrate import alembic_config
+from webapp.settings import Settings
 
 pytestmark = [
     pytest.mark.skipif(not POSTGRES, reason="NIGHTLATCH_TEST_POSTGRES_URL is not set"),
@@ -224,3 +229,43 @@ def test_of_several_hosts_the_one_that_takes_writes_is_found(database_url: str, 
         assert one(db) == 1
     with opened(several.replace("read-write", "standby")) as db, pytest.raises(DatabaseUnavailable):
         one(db)
+
+
+# -- Refusals ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("role=nightlatch_test_reader", "permission denied for table "),
+        ("default_transaction_read_only=on", "cannot execute DELETE in a read-only transaction"),
+    ],
+)
+def test_a_server_that_takes_no_change_is_a_503_and_check_and_commands_say_why(
+    site: Site, ada: Owner, database_url: str, option: str, said: str
+) -> None:
+    with site.services.db.engine.begin() as connection:
+        command.stamp(alembic_config(connection), "head")
+        schema = connection.scalar(text("SELECT current_schema()"))
+        connection.execute(text("DROP ROLE IF EXISTS nightlatch_test_reader"))
+        connection.execute(text("CREATE ROLE nightlatch_test_reader"))
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO nightlatch_test_reader"))
+        connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO nightlatch_test_reader"))
+    url = f"{database_url}%20-c{option.replace('=', '%3D')}"
+    limited = create_app(Settings.read({"NIGHTLATCH_DATABASE_URL": url}, site.services.settings.instance))
+    try:
+        reader = Person(limited)
+        assert reader.open("/forgot-password").status == 200
+        with capture_logs() as logs:
+            assert reader.press("Send link", email=ada.email).status == 503
+        assert [line["error"] for line in logs if line["event"] == "database_unavailable"]
+        assert not [line for line in logs if line["event"] == "bug"]
+        run = limited.test_cli_runner()
+        assert f"Database: can't be written: {said}" in run.invoke(args=["check"]).output
+        refused = run.invoke(args=["accounts", "log-out", "ada"])
+        assert (refused.exit_code, refused.output[:29]) == (1, "Error: The database refused: ")
+    finally:
+        limited.extensions["nightlatch"].db.engine.dispose()
+        with site.services.db.engine.begin() as connection:
+            connection.execute(text("DROP OWNED BY nightlatch_test_reader"))
+            connection.execute(text("DROP ROLE nightlatch_test_reader"))

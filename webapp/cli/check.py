@@ -8,6 +8,7 @@ from contextlib import suppress
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy import delete, false
 from sqlalchemy.exc import DBAPIError
 
 from ..domain.ports import Mail, TextMessages
@@ -29,13 +30,14 @@ UNTRUSTED = (
 @with_appcontext
 def check() -> None:
     """Check the settings, database, keys, Redis, mail, and text message gateway, and report problems."""
-    from ..models.migrate import trouble  # as in database.py
+    from ..models.migrate import METADATA, trouble  # as in database.py
 
     database, wrong = trouble(services().settings.database_url), False
     if database is None:
         try:
-            with services().db.write():  # nothing: it may be locked, read-only or a replica
-                pass
+            with services().db.write() as tx:  # no row: it may be locked or a replica, or the role may have no right
+                for table in METADATA.sorted_tables:
+                    tx.execute(delete(table).where(false()))
         except DatabaseUnavailable as refusal:
             database = f"can't be written: {said(refusal)}"
     for part, error in _findings(database):
@@ -71,8 +73,8 @@ def _findings(database: str | None) -> list[tuple[str, str | None]]:
             keys = f"{fault}; put back what was in {PREFIX}ENCRYPTION_KEYS" if fault else None
             findings += [("Keys", keys), ("Heartbeat", UNKNOWN if unknown else None)]
             findings.append(("Proxies", UNTRUSTED if untrusted else None))
-    if settings.redis_url and not current_app.extensions["floods"].store_answers():
-        findings.append(("Redis", "doesn't answer, so the flood limit counts in the database"))
+    if (fault := current_app.extensions["floods"].store_fault()) is not None:
+        findings.append(("Redis", f"can't be used: {fault}; the flood limit counts in the database"))
     findings.append(("Mail", _error_of(mail) if settings.mail else unset))
     if settings.text_gateway:  # optional
         findings.append(("Text messages", _error_of(texts)))

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import local
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Delete, Engine, Insert, Update, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -41,6 +41,7 @@ CONNECTING = {
 }
 """Parameters of libpq, unless the URL has others."""
 READ_ONLY = "25006"
+DENIED = "42501"  # the role may not use a table
 REPEATABLE = {"40001", "40P01"}
 """SQLSTATE of a serialization failure and of a deadlock."""
 WARNED = "warned"
@@ -95,6 +96,12 @@ class Database:
         the whole request can be done again. A COMMIT without an answer may have been carried out."""
         return bool(self._request.lost and not self._request.committed)
 
+    def why_unavailable(self) -> str | None:
+        """What the driver said of the last refused transaction of this thread, once. It has no value of a row."""
+        why: str | None = getattr(self._request, "why", None)
+        self._request.why = None
+        return why
+
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that reads one consistent view of the data. Raises `DatabaseUnavailable`."""
@@ -145,12 +152,17 @@ class Database:
         try:
             yield
         except (sqlite3.OperationalError, NoFreeConnection) as error:  # sqlite3: BEGIN IMMEDIATE
-            raise DatabaseUnavailable(RETRY_AFTER) from error
+            self._refuse(error)
         except DBAPIError as error:
-            self._request.lost = error.connection_invalidated or getattr(error.orig, "sqlstate", None) in REPEATABLE
-            if not isinstance(error, OperationalError) and not self._request.lost:
+            state = getattr(error.orig, "sqlstate", None)
+            self._request.lost = error.connection_invalidated or state in REPEATABLE
+            if not isinstance(error, OperationalError) and not self._request.lost and state != DENIED:
                 raise
-            raise DatabaseUnavailable(RETRY_AFTER) from error
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        self._request.why = said(error)
+        raise DatabaseUnavailable(RETRY_AFTER) from error
 
     def answers(self) -> bool:
         """True when a trivial query succeeds."""

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..private_files import sqlite_file
 from .base import Table
-from .database import READ_ONLY, Database, said
+from .database import DENIED, READ_ONLY, Database, said
 from .revisions import NEWER, OUTDATED, SCRIPTS, UnusableDatabase, missing_file
 
 LOCK = 7_236_014_431  # the key of PostgreSQL's advisory lock: arbitrary, but it must not change
@@ -37,7 +37,7 @@ LOCK_SECONDS = 2
 AGAIN_AFTER = (1, 2, 4, 8, 15, 30)
 """Seconds before each further attempt, when a table was not free."""
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
-REFUSALS = {READ_ONLY, "42501"}
+REFUSALS = {READ_ONLY, DENIED}
 """SQLSTATE of a server that takes no change, and of one that the user may not make."""
 VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid AND pg_table_is_visible(indrelid)"
 """The names of the usable indexes. One whose creation was interrupted is there, and not valid."""

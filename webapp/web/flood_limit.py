@@ -67,6 +67,17 @@ class Floods:
         self._silent_since = None if answers else self._clock.now()
         return answers
 
+    def store_fault(self) -> str | None:
+        """Why Redis does not count; None when it does, or is not configured. One that answers may be full or a replica,
+        so a count is made, which Redis drops when the limit's time has passed."""
+        if self._store is None:
+            return None
+        try:
+            self._limiter.hit(self._limit, "check")
+        except Exception as error:  # as in `_ask`
+            return str(error).rstrip(".") or type(error).__name__
+        return None
+
     def has_room(self, address: str) -> bool:
         """Raises `DatabaseUnavailable` when neither Redis nor the database answers."""
         room = self._ask(lambda: self._limiter.test(self._limit, address))

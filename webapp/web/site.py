@@ -28,6 +28,7 @@ from . import (
     row_ids,
     sent_twice,
     templates,
+    unavailable,
 )
 from .pages import (
     activity,
@@ -93,6 +94,7 @@ def install(app: Flask, services: Services) -> None:
     app.before_request(_before_request)
     app.teardown_request(languages.forget)
     forwarded.install(app, services)
+    unavailable.install(app, services)
     flood_limit.install(app, services)
     errors.install(app)
     pages = [page.bp for page in PAGES]
