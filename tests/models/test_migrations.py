@@ -328,3 +328,31 @@ def test_a_migration_that_finds_a_table_in_use_lets_others_go_on_and_comes_back(
         migrating.result()
     engine.dispose()
     assert trouble(url) is None
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
+def test_a_time_out_of_the_server_does_not_end_a_migration(url: str, limit: str) -> None:
+    """It may be set for the role, and be enough for requests."""
+    with ThreadPoolExecutor(1) as pool, writing(url):
+        migrating = pool.submit(migrate, f"{url}?options=-c%20{limit}%3D200ms")
+        time.sleep(1)
+        assert not migrating.done()
+    migrating.result()
+    assert trouble(url) is None
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_new_database_that_cannot_hold_all_names_is_refused(url: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    name = f"latin_{uuid4().hex}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"))
+        latin = make_url(url).set(database=name).render_as_string(hide_password=False)
+        try:
+            with pytest.raises(UnusableDatabase, match="has the encoding LATIN1, which lacks letters"):
+                migrate(latin)
+            assert tables(latin) == set()
+        finally:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()

@@ -38,6 +38,7 @@ CONNECTING = {
     "keepalives_interval": "5",
     "keepalives_count": "2",
     "tcp_user_timeout": "10000",  # ms for which a machine may acknowledge nothing
+    "client_encoding": "utf8",  # whatever the server and PGCLIENTENCODING say
 }
 """Parameters of libpq, unless the URL has others."""
 READ_ONLY = "25006"

@@ -36,9 +36,12 @@ INDEX_LOCK = LOCK + 1
 LOCK_SECONDS = 2
 AGAIN_AFTER = (1, 2, 4, 8, 15, 30)
 """Seconds before each further attempt, when a table was not free."""
+UNLIMITED = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0"
+"""For the connection of a migration: a server or role may have time-outs that are enough for requests only."""
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 REFUSALS = {READ_ONLY, DENIED}
 """SQLSTATE of a server that takes no change, and of one that the user may not make."""
+ENCODING = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
 VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid AND pg_table_is_visible(indrelid)"
 """The names of the usable indexes. One whose creation was interrupted is there, and not valid."""
 
@@ -76,6 +79,7 @@ def create_missing_indexes(database_url: str) -> None:
     """Creates each index of the tables that PostgreSQL does not have yet, while others write."""
     engine = create_engine(database_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
+        connection.execute(text(UNLIMITED))
         # not a statement that waits for the lock: CREATE INDEX CONCURRENTLY would wait for its end
         while not connection.scalar(select(func.pg_try_advisory_lock(INDEX_LOCK))):
             sleep(0.2)
@@ -95,6 +99,8 @@ def trouble(database_url: str) -> str | None:
     try:
         with database.engine.connect() as connection:
             heads = set(MigrationContext.configure(connection).get_current_heads())
+            if not heads and not database.is_sqlite and (encoding := connection.scalar(text(ENCODING))) != "UTF8":
+                return f"has the encoding {encoding}, which lacks letters of people's names; make it with UTF8"
     except DBAPIError as error:
         file = sqlite_file(database_url)
         look_at = f"look at {file}, its owner and its disk" if file else "check NIGHTLATCH_DATABASE_URL"
@@ -117,6 +123,7 @@ def writing(database_url: str) -> Iterator[Connection]:
         # not the engine of `Database`, whose statements must be short
         engine = create_engine(database_url, poolclass=NullPool)
         with engine.begin() as connection:
+            connection.execute(text(UNLIMITED))
             connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
             yield connection
