@@ -23,7 +23,7 @@ from webapp.models.accounts import Account
 from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.models.messages import FAILED, OWED, SENT, Message
-from webapp.policy import Policy
+from webapp.policy import DAY, HOUR, Policy
 from webapp.services.delivery import Delivery, _place_of, state_of
 from webapp.services.outbox import Outbox
 
@@ -59,9 +59,9 @@ class Site:
             drop=self.gone.append,
         )
 
-    def post(self, to: str = "anna@example.net") -> int:
+    def post(self, to: str = "anna@example.net", *, lasts: int | None = None) -> int:
         with self.db.write() as tx:
-            return self.outbox.post_email(tx, to=to, template="code", account=None, code="123456")
+            return self.outbox.post_email(tx, to=to, template="code", account=None, lasts=lasts, code="123456")
 
     def message(self, message_id: int) -> Message:
         with self.db.read() as tx:
@@ -536,3 +536,27 @@ def test_a_worker_stops_between_two_messages(site: Site) -> None:
 
 def test_an_error_without_a_traceback_has_no_location() -> None:
     assert _place_of(ValueError()) == "?"
+
+
+def test_an_email_whose_code_has_expired_is_given_up_and_one_without_an_end_is_sent(site: Site) -> None:
+    """A worker that was stopped for a day mailed yesterday's codes."""
+    code, notice = site.post(lasts=HOUR), site.post("ben@example.net")
+    site.clock.pass_(HOUR)
+    assert site.delivery().deliver_due() == 1
+    assert [email.to for email in site.mail.sent] == ["ben@example.net"]
+    assert (site.state(code), site.state(notice)) == (FAILED, SENT)
+    assert site.message(code).complaint == "too late: what it says holds no longer"
+    in_time = site.post(lasts=HOUR)
+    site.clock.pass_(HOUR - 1)
+    site.delivery().deliver_due()
+    assert site.state(in_time) == SENT
+
+
+def test_after_a_pause_of_the_worker_new_messages_do_not_wait_for_what_was_owed_before(site: Site) -> None:
+    for name in ("anna", "ben"):
+        site.post(f"{name}@example.net")
+    site.clock.pass_(DAY)
+    for name in ("cleo", "dora"):
+        site.post(f"{name}@example.net")
+    site.delivery().deliver_due()
+    assert [email.to.partition("@")[0] for email in site.mail.sent] == ["cleo", "dora", "anna", "ben"]

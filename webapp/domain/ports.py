@@ -92,6 +92,8 @@ class Email:
     subject: str
     text: str
     html: str
+    lasts: int | None = None
+    """For how many more seconds the code or link in it works; None for one that may arrive at any time."""
 
 
 NAME_UNKNOWN, CONNECTION_REFUSED, NO_TLS, CERTIFICATE, CREDENTIALS, RELAY_DENIED, TIMED_OUT, OTHER_FAULT = (

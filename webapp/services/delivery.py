@@ -134,9 +134,10 @@ class Delivery:
         wanted = or_(Message.app_name.is_(None), Message.app_name.not_in(silent_apps))
         while True:
             now = self.core.clock.now()
-            # new messages first: a mail server that stalls on a few must not delay the others
-            # and so must an app's server, which people do not wait for
-            first = Message.channel == LOG_OUT, Message.attempts, Message.due_at, Message.id
+            # new messages first: a mail server that stalls on a few must not delay the others, nor must an app's server,
+            # for which people do not wait, or what a stopped worker left
+            is_old = Message.made_at < now - self.core.policy.text_code_seconds
+            first = Message.channel == LOG_OUT, is_old, Message.attempts, Message.due_at, Message.id
             due = select(Message.id).where(*self._due(channels, now), wanted).order_by(*first).limit(1)
             with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
@@ -174,7 +175,7 @@ class Delivery:
         except Exception as error:  # a bug in a template; the other messages must go out
             self._put_off_with_bug(message, error)
             return False
-        if isinstance(content, TextMessage | PushMessage) and content.lasts <= 0:
+        if not isinstance(content, LogOut) and content.lasts is not None and content.lasts <= 0:
             self._give_up(message, "too late: what it says holds no longer")
             return False
         try:

@@ -87,9 +87,9 @@ class EmailAddresses:
                 message_id = self._post_code(tx, address, account, code, channel=NOWHERE)
             elif owner is not None and owner.id != account.id:
                 url = f"{self.main_url}/forgot-password"
-                message_id = self.outbox.post_email(
-                    tx, to=owner.email or address, template="address-in-use", account=owner, url=url
-                )
+                lasts = self.core.policy.email_code_seconds  # as of a code, so that the page cannot tell them apart
+                to, template = owner.email or address, "address-in-use"
+                message_id = self.outbox.post_email(tx, to=to, template=template, account=owner, lasts=lasts, url=url)
             else:
                 message_id = self._post_code(tx, address, account, code)
             self.codes.sent_with(tx, code_id, message_id)
@@ -101,9 +101,16 @@ class EmailAddresses:
             self.send_code(account, challenge, typed, origin)
 
     def _post_code(self, tx: Transaction, address: str, account: Account, code: str, channel: str = BY_EMAIL) -> int:
-        minutes = self.core.policy.email_code_seconds // 60
+        lasts = self.core.policy.email_code_seconds
         return self.outbox.post_email(
-            tx, to=address, template="code", account=account, channel=channel, code=code, minutes=minutes
+            tx,
+            to=address,
+            template="code",
+            account=account,
+            channel=channel,
+            lasts=lasts,
+            code=code,
+            minutes=lasts // 60,
         )
 
     def _claimants(self, tx: Transaction, account: Account, address: str) -> int:

@@ -80,6 +80,7 @@ class Invitations:
                 to=address,
                 template="invitation",
                 account=account,
+                lasts=lasts,
                 url=url,
                 hours=lasts // HOUR,
             )

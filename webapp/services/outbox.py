@@ -39,17 +39,20 @@ class Outbox:
         template: str,
         account: Account | None,
         channel: str = EMAIL,
+        lasts: int | None = None,
         **context: object,
     ) -> int:
         """Adds an e-mail, which is owed as soon as the caller's transaction commits, and returns its id.
 
         It is rendered when it is sent, in the account's language; without an account, in the current one. `context` is
         what its template reads besides the account's `name` and `username`: JSON values, and `origin`. On the channel
-        `NOWHERE` it is never sent.
+        `NOWHERE` it is never sent. With `lasts` it is useful for so many seconds, and not sent later.
         """
         if account is not None:
             context = {"name": account.name, "username": account.username, **context}
-        content = {"to": to, "language": self.language_of(account).code, "context": context}
+        content: dict[str, object] = {"to": to, "language": self.language_of(account).code, "context": context}
+        if lasts is not None:
+            content["until"] = self.core.clock.now() + lasts
         return self._owe(tx, channel, template, account, content)
 
     def post_text(
@@ -128,7 +131,8 @@ class Outbox:
             return Email(message.uid, content["to"], content["subject"], content["text"], content["html"])
         with speaking(self.languages.get(content["language"], ENGLISH)):
             email = self.renderer.render_email(message.template, **content["context"])
-        return Email(message.uid, content["to"], email.subject, email.text, email.html)
+        ends = lasts if "until" in content else None
+        return Email(message.uid, content["to"], email.subject, email.text, email.html, ends)
 
     def language_of(self, account: Account | None) -> Language:
         """The language of messages to an account; without one, the current language."""

@@ -107,6 +107,7 @@ class PasswordChanges:
             to=to,
             template="reset-link",
             account=account,
+            lasts=self.core.policy.reset_link_seconds,
             url=url,
             minutes=self.core.policy.reset_link_seconds // 60,
         )

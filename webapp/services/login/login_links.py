@@ -91,6 +91,7 @@ class LoginLinks:
             to=to,
             template="log-in-link",
             account=account,
+            lasts=self.core.policy.login_link_seconds,
             url=url,
             minutes=self.core.policy.login_link_seconds // 60,
         )
