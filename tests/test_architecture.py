@@ -193,6 +193,11 @@ def test_time_and_randomness_come_from_the_adapters() -> None:
     assert not found
 
 
+def test_files_are_read_as_utf8_whatever_the_locale_of_the_machine() -> None:
+    """With LANG=de_DE, which is ISO 8859-1, style sheets and the names of security keys were read as that."""
+    assert not [path.name for path in MODULES if ".read_text()" in path.read_text("utf-8")]
+
+
 def test_there_are_methods() -> None:
     assert METHODS
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,7 +19,7 @@ from webapp.domain.refusals import DatabaseUnavailable
 from webapp.models.database import Database, Transaction
 from webapp.models.migrate import migrate
 from webapp.models.revisions import NEWER, OUTDATED
-from webapp.settings import Settings
+from webapp.settings import ROOT, Settings
 
 COMMANDS = (
     ("accounts", "list"), ("accounts", "show", "ada"), ("groups", "list"), ("apps", "list"), ("messages", "report"),
@@ -119,3 +122,26 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         if result.exit_code:
             break
     assert (result.exit_code, result.output) == (1, "Error: The database refused: database or disk is full.\n")
+
+
+def test_a_password_is_asked_of_no_one_where_standard_input_is_closed(tmp_path: Path) -> None:
+    """As a service manager may start a command."""
+    url = f"sqlite:///{tmp_path}/site.sqlite3"
+    migrate(url)
+    command = [
+        sys.executable,
+        "-m",
+        "flask",
+        "--app",
+        "wsgi",
+        "accounts",
+        "create",
+        "--username",
+        "ada",
+        "--name",
+        "Ada",
+    ]
+    closed = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
+    environ = {**os.environ, "NIGHTLATCH_DATABASE_URL": url}
+    result = subprocess.run(closed, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, "Error: Use at least 15 characters.\n")

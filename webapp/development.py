@@ -45,4 +45,4 @@ def demo_account(services: Services) -> str:
         services.sign_up.create_by_operator("Demo", USERNAME, password, "demo@example.org", confirmed=False)
         path.touch(mode=0o600)
         path.write_text(password + "\n")
-    return path.read_text().strip() if path.exists() else "(the one it was given)"
+    return path.read_text("utf-8").strip() if path.exists() else "(the one it was given)"

@@ -103,7 +103,7 @@ def development_keys(instance: Path) -> dict[str, str]:
 
 
 def _stored(path: Path) -> dict[str, str]:
-    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    pairs = (line.split("=", 1) for line in path.read_text("utf-8").splitlines() if "=" in line)
     return {name.removeprefix(PREFIX): value for name, value in pairs}
 
 

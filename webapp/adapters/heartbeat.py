@@ -28,7 +28,7 @@ class FileHeartbeat:
     def newest(self) -> int | None:
         for path in (self._path, self._former):
             with suppress(OSError, ValueError):
-                return int(path.read_text())
+                return int(path.read_text("utf-8"))
         return None
 
     def keep(self, beats: int) -> None:

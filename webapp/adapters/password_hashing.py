@@ -58,7 +58,7 @@ class Argon2id:
             self.verify(None, "a password that no account has")
         after = os.times()
         kernel = (after.system - before.system) / MEASURED * 1000
-        huge_pages = not HUGE_PAGES.is_file() or "[always]" in HUGE_PAGES.read_text()
+        huge_pages = not HUGE_PAGES.is_file() or "[always]" in HUGE_PAGES.read_text("utf-8")
         return HashCost((after.user - before.user) / MEASURED * 1000 + kernel, kernel, huge_pages)
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import StringIO
 
 import click
 from flask.cli import AppGroup
@@ -28,8 +29,8 @@ accounts = AppGroup(
 @reports_refusals
 def create(username: str, email: str | None, name: str, email_confirmed: bool, phone: str | None) -> None:
     """Create an account. Reads the password from standard input, or asks for it."""
-    asks = sys.stdin.isatty()
-    password = click.prompt("Password", hide_input=True) if asks else sys.stdin.readline().rstrip("\n")
+    given = sys.stdin or StringIO()  # None when it is closed
+    password = click.prompt("Password", hide_input=True) if given.isatty() else given.readline().rstrip("\n")
     address = normalize(email) if email else None
     number = services().phone_numbers.read(phone, "") if phone else None
     known = was_deleted(username)

@@ -292,5 +292,5 @@ def _external_id(credential_id: bytes) -> str:
 @cache
 def _models() -> dict[str, str]:
     """Names of authenticator models by AAGUID."""
-    lines = MODELS.read_text().splitlines()
+    lines = MODELS.read_text("utf-8").splitlines()
     return dict(line.split("\t") for line in lines if line and not line.startswith("#"))

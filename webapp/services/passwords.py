@@ -120,7 +120,7 @@ def looks_temporary(typed: str) -> bool:
 @cache
 def _common() -> frozenset[str]:
     """The plain forms of common passwords, and the words that remain of them without digits and symbols around."""
-    lines = [line for line in BLOCKLIST.read_text().splitlines() if line]
+    lines = [line for line in BLOCKLIST.read_text("utf-8").splitlines() if line]
     return frozenset(form for line in lines for form in (_plain_form(line), *_cores(line)))
 
 

@@ -99,7 +99,7 @@ class Usernames:
 
 @cache
 def _reserved() -> frozenset[str]:
-    lines = RESERVED.read_text().splitlines()
+    lines = RESERVED.read_text("utf-8").splitlines()
     return frozenset(_letters(line) for line in lines if line and not line.startswith("#"))
 
 

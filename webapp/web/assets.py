@@ -64,7 +64,9 @@ def prepare(source: Path) -> dict[str, bytes]:
     """The prepared content of each file by its relative path, without stylesheets that another one imports."""
     files = {path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()}
     stylesheets = [path for path in files.values() if path.suffix == ".css"]
-    imported = {(path.parent / name).resolve() for path in stylesheets for name in IMPORT.findall(path.read_text())}
+    imported = {
+        (path.parent / name).resolve() for path in stylesheets for name in IMPORT.findall(path.read_text("utf-8"))
+    }
     return {name: _content(path) for name, path in files.items() if path.resolve() not in imported}
 
 
@@ -72,12 +74,12 @@ def _content(path: Path) -> bytes:
     if path.suffix == ".css":
         return _without_comments(_with_imports(path))
     if path.suffix == ".js" and not path.name.endswith(".min.js"):
-        return _without_comments(path.read_text())
+        return _without_comments(path.read_text("utf-8"))
     return path.read_bytes()
 
 
 def _with_imports(path: Path) -> str:
-    return IMPORT.sub(lambda found: _with_imports(path.parent / found[1]), path.read_text())
+    return IMPORT.sub(lambda found: _with_imports(path.parent / found[1]), path.read_text("utf-8"))
 
 
 def _without_comments(text: str) -> bytes:

@@ -48,7 +48,7 @@ def manifest() -> Any:
 def service_worker() -> Any:
     """Starts with the version of the static files: when one changes, browsers install the worker and the page again."""
     found = assets.current_assets()
-    script = (found.folder / "js/service-worker.js").read_text()
+    script = (found.folder / "js/service-worker.js").read_text("utf-8")
     return Response(f'const VERSION = "{found.version}";\n{script}', mimetype="text/javascript")
 
 
