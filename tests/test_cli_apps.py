@@ -157,6 +157,17 @@ def test_an_app_proves_itself_by_keys_in_a_file(site: Site, run: Run, tmp_path: 
     )
 
 
+def test_the_keys_of_an_app_can_come_from_standard_input(site: Site, run: Run) -> None:
+    """The command of an installed site runs as its user, in another folder: it finds no file of root's."""
+    keys = '{"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}'
+    result = site.app.test_cli_runner().invoke(args=[*WIKI, "--jwks", "-", "--json"], input=keys)
+    made = json.loads(said(result))
+    assert json.loads(facts(run("apps", "show", made["client_id"]))["jwks"]) == json.loads(keys)
+    missing = run(*WIKI, "--jwks", "nowhere.json")
+    assert missing.exit_code == 2
+    assert "'nowhere.json': No such file or directory" in missing.stderr
+
+
 def test_every_option_is_a_flag(run: Run) -> None:
     run("groups", "create", "staff")
     more: tuple[str, ...] = (

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 from flask.cli import AppGroup
@@ -29,15 +28,16 @@ from ..services.operators.app_options import AppOptions
 from ..services.operators.apps import MadeApp, StoredApp
 from .common import reports_refusals, services
 
-READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 apps = AppGroup("apps", help="Apps: create, list, show, rotate-secret, delete; echo and doctor for guarded hosts.")
 
 
-def _keys(_context: click.Context, _option: click.Parameter, file: Path | None) -> Any:
+def _keys(_context: click.Context, _option: click.Parameter, file: BinaryIO | None) -> Any:
     """What is in the file; ends the command with status 2 when that is no JSON."""
+    if file is None:
+        return None
     try:
-        return strict_json.read(file.read_bytes()) if file is not None else None
+        with file:
+            return strict_json.read(file.read())
     except ValueError:
         raise click.BadParameter("This file isn't JSON.") from None
 
@@ -60,7 +60,12 @@ def _keys(_context: click.Context, _option: click.Parameter, file: Path | None) 
 @click.option("--sector", default="", help="The host by which pairwise subjects are made.")
 @click.option("--device", "device_allowed", is_flag=True, help="Allow devices without a browser (RFC 8628).")
 @click.option("--dpop", "dpop_demanded", is_flag=True, help="Demand tokens that are bound to a key (RFC 9449).")
-@click.option("--jwks", type=READABLE, callback=_keys, help="A file with its public keys, in place of a secret.")
+@click.option(
+    "--jwks",
+    type=click.File("rb"),
+    callback=_keys,
+    help="A file with its public keys, in place of a secret; - for standard input.",
+)
 @click.option("--jwks-uri", help="Where these keys are instead.")
 @click.option("--backchannel-logout-uri", help="Where the app is told that someone logged out.")
 @click.option("--private-address", "private_addresses", multiple=True, help="A private network of it; any number.")
