@@ -24,7 +24,8 @@ from webapp.models.base import Table
 from webapp.models.database import Database
 from webapp.models.messages import FAILED, OWED, SENT, Message
 from webapp.policy import DAY, HOUR, Policy
-from webapp.services.delivery import Delivery, _place_of, state_of
+from webapp.services.delivery import Delivery, state_of
+from webapp.services.delivery_threads import place_of
 from webapp.services.outbox import Outbox
 
 POLICY = Policy()
@@ -535,7 +536,7 @@ def test_a_worker_stops_between_two_messages(site: Site) -> None:
 
 
 def test_an_error_without_a_traceback_has_no_location() -> None:
-    assert _place_of(ValueError()) == "?"
+    assert place_of(ValueError()) == "?"
 
 
 def test_an_email_whose_code_has_expired_is_given_up_and_one_without_an_end_is_sent(site: Site) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Event, Lock, Thread
+from threading import Event
 from typing import Literal, cast
 
 import structlog
@@ -29,9 +29,10 @@ from ..domain.ports import (
     Unreachable,
 )
 from ..metrics import MESSAGE_DELAY, MESSAGES
-from ..models.database import Transaction, changed_one_row, reason
+from ..models.database import Transaction, changed_one_row
 from ..models.messages import FAILED, OWED, SENT, Message
 from .core import Core
+from .delivery_threads import place_of, run
 from .due import do_each
 from .outbox import EMAIL, LOG_OUT, NOWHERE, PUSH, TEXT, Outbox
 
@@ -108,16 +109,7 @@ class Delivery:
 
         Each peer has a thread of its own, so that one that stalls keeps only its own messages waiting.
         """
-        rounds = [self._prepare, *(partial(self._deliver_all, channels, stop) for channels in PEERS)]
-        trouble = Trouble()
-        threads = [
-            Thread(target=_repeat, args=(act, number, trouble, stop, every), daemon=True)
-            for number, act in enumerate(rounds)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run([self._prepare, *(partial(self._deliver_all, channels, stop) for channels in PEERS)], stop, every)
 
     def _prepare(self) -> None:
         do_each(self.prepare, lambda prepare: prepare(), lambda prepare: prepare.__qualname__)
@@ -134,8 +126,8 @@ class Delivery:
         wanted = or_(Message.app_name.is_(None), Message.app_name.not_in(silent_apps))
         while True:
             now = self.core.clock.now()
-            # new messages first: a mail server that stalls on a few must not delay the others, nor must an app's server,
-            # for which people do not wait, or what a stopped worker left
+            # new messages first: a mail server that stalls on a few must not delay the others,
+            # and so must an app's server, which people do not wait for, and what a stopped worker left
             is_old = Message.made_at < now - self.core.policy.text_code_seconds
             first = Message.channel == LOG_OUT, is_old, Message.attempts, Message.due_at, Message.id
             due = select(Message.id).where(*self._due(channels, now), wanted).order_by(*first).limit(1)
@@ -206,7 +198,7 @@ class Delivery:
 
     def _put_off_with_bug(self, message: Message, error: Exception) -> None:
         """Its text could quote the message, so it is not logged."""
-        log.error("message_raised", message=message.id, error=type(error).__name__, at=_place_of(error))
+        log.error("message_raised", message=message.id, error=type(error).__name__, at=place_of(error))
         self._put_off(message, f"an error of ours: {type(error).__name__}")
 
     def _record_sent(self, message: Message) -> None:
@@ -259,43 +251,5 @@ class Delivery:
             tx.execute(update(Message).where(*claimed).values(**values))
 
 
-class Trouble:
-    """Of several threads: logged once, until none of them has any."""
-
-    def __init__(self) -> None:
-        self._numbers, self._lock = set[int](), Lock()
-
-    def begins(self, number: int, error: Exception) -> None:
-        with self._lock:
-            if not self._numbers:
-                log.error("outbox_in_trouble", error=reason(error), at=_place_of(error))
-            self._numbers.add(number)
-
-    def ends(self, number: int) -> None:
-        with self._lock:
-            if self._numbers == {number}:
-                log.info("outbox_recovered")
-            self._numbers.discard(number)
-
-
-def _repeat(act: Callable[[], object], number: int, trouble: Trouble, stop: Event, every: float) -> None:
-    while not stop.is_set():
-        try:
-            act()
-        except Exception as error:  # the worker must go on: without it, codes do not arrive
-            trouble.begins(number, error)
-        else:
-            trouble.ends(number)
-        stop.wait(every)
-
-
 def _facts(message: Message, state: str) -> dict[str, str | int]:
     return {"message": message.id, "template": message.template, "state": state, "attempts": message.attempts}
-
-
-def _place_of(error: BaseException) -> str:
-    """File and line where it was raised: enough to find a bug, without the content of the message."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
