@@ -25,7 +25,7 @@ from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from ..models.user import User
 from ..policy import DAY
-from .attempt_rules import SlidingWindows, WithRefusal
+from .attempt_rules import SlidingWindows
 from .attempts import Attempts, Bucket
 from .core import Core
 from .links import Links
@@ -119,7 +119,7 @@ class EmailAddresses:
     def _senders(self, account: Account, origin: Origin) -> list[Bucket]:
         """Counts who asks: the account and its network."""
         policy = self.core.policy
-        of_network = WithRefusal(SlidingWindows(policy.email_sends_network), NetworkMailLimitReached)
+        of_network = SlidingWindows(policy.email_sends_network, NetworkMailLimitReached)
         return [
             Bucket(f"email-code:{account.id}", SlidingWindows((policy.email_sends,))),
             Bucket(f"email-code-from:{origin.network}", of_network),
@@ -132,10 +132,10 @@ class EmailAddresses:
         an address that a stranger entered many times.
         """
         policy, box = self.core.policy, hash_of(key)
-        together = WithRefusal(SlidingWindows((policy.email_sends, policy.email_sends_day)), MailLimitReached)
+        together = SlidingWindows((policy.email_sends, policy.email_sends_day), MailLimitReached)
         if is_own:
             return [Bucket(f"email-code-own:{box}", together)]
-        alone = WithRefusal(SlidingWindows((policy.email_sends_stranger,)), MailLimitReached)
+        alone = SlidingWindows((policy.email_sends_stranger,), MailLimitReached)
         return [
             Bucket(f"email-code-to:{box}", together),
             Bucket(f"email-code-to:{box}:{account.id}", alone),

@@ -33,7 +33,7 @@ from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE, Activity
 from ..models.user import User
-from .attempt_rules import Total, WithRefusal
+from .attempt_rules import Total
 from .attempts import Bucket
 from .core import Core
 from .notices import Notices
@@ -190,7 +190,7 @@ class PhoneNumbers:
         if code is None:
             return []
         name = f"text-code:{code.id}:{code.made_at}"  # SQLite gives the id of a deleted code again
-        return [Bucket(name, WithRefusal(Total(self._terms.attempts), lambda _wait: CodeExpired()))]
+        return [Bucket(name, Total(self._terms.attempts, CodeExpired))]
 
     def _adopt(self, account: Account, challenge: str) -> None:
         if self.codes.newest(account.id, challenge, self._terms) is None:
