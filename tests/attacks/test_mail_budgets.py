@@ -9,9 +9,8 @@ from tests.attacks.test_texts import account
 from tests.attacks.tools import count
 from tests.conftest import Site, one_database
 from tests.people import Owner
-from webapp.domain.budget_refusals import NetworkMailLimitReached
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import MailLimitReached, TooManyAttempts
+from webapp.domain.refusals import MailLimitReached, NetworkMailLimitReached, TooManyAttempts
 from webapp.models.accounts import Account
 
 HOUR, DAY = 3600, 86400

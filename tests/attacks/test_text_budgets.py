@@ -9,10 +9,9 @@ from tests.attacks.test_texts import CHANGE, HOME, OTHER, TEXTS, account, ask, i
 from tests.attacks.tools import cookies_of, count, is_in, keep_number, live_sessions, stale
 from tests.conftest import Site, one_database
 from tests.people import PHONE, Owner
-from webapp.domain.budget_refusals import NumberTaken
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
-from webapp.domain.refusals import EmailRequired, Refusal, TooManyAttempts
+from webapp.domain.refusals import EmailRequired, NumberTaken, Refusal, TooManyAttempts
 from webapp.models.accounts import Account
 from webapp.models.user import User
 

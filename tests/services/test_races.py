@@ -16,7 +16,6 @@ from tests.conftest import Site
 from tests.doubles import START, CheapHasher
 from tests.people import PASSWORD, PHONE, TWO_FACTOR, Owner
 from webapp.domain.account_refusals import UsernameTaken
-from webapp.domain.budget_refusals import NumberTaken
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
 from webapp.domain.refusals import (
@@ -26,6 +25,7 @@ from webapp.domain.refusals import (
     LoginExpired,
     NotFound,
     NotFresh,
+    NumberTaken,
     WrongLogin,
 )
 from webapp.models.accounts import Account, locked_account, share_account

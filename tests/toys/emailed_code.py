@@ -35,7 +35,6 @@ BY_EMAIL = Channel(
 
 
 class TooManyEmails(Waiting):
-    status = 429
     sentence = lazy("We can't email you another code now. Try again in %(wait)s, or choose another method.")
 
 

@@ -15,12 +15,18 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ..domain.budget_refusals import NetworkMailLimitReached
 from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import key_of, without_marks
 from ..domain.origin import Origin
-from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, TooSoon, WrongCode
+from ..domain.refusals import (
+    CodeExpired,
+    EmailMalformed,
+    MailLimitReached,
+    NetworkMailLimitReached,
+    TooSoon,
+    WrongCode,
+)
 from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from ..models.user import User

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from sqlalchemy import select, union_all, update
 
 from ..domain import phone_numbers
-from ..domain.budget_refusals import NumberTaken
 from ..domain.channels import TEXT, Sent
 from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
@@ -23,6 +22,7 @@ from ..domain.refusals import (
     CountryNotServed,
     EmailRequired,
     NotFound,
+    NumberTaken,
     PhoneNotMobile,
     PhonePremium,
     Refusal,

@@ -11,7 +11,6 @@ from typing import Any
 from markupsafe import Markup
 
 from ..domain import account_refusals as a
-from ..domain import budget_refusals as b
 from ..domain import contact_refusals as c
 from ..domain import key_refusals as k
 from ..domain import refusals as r
@@ -102,7 +101,7 @@ WORDS: dict[type[r.Refusal], Sentence | Callable[[Any], str]] = {
     r.PhoneNotMobile: lazy("This number can't receive texts. Enter a mobile number."),
     r.PhonePremium: lazy("This is a premium-rate number. Enter a mobile number."),
     r.CountryNotServed: lazy("We don't send texts to that country. Use a number from a country in the list."),
-    b.NumberTaken: lazy("This number already belongs to %(most)s accounts. Enter a different phone number."),
+    r.NumberTaken: lazy("This number already belongs to %(most)s accounts. Enter a different phone number."),
     c.NoNumbersInFile: lazy("There's no phone number in this file. Choose another file."),
     c.NotContacts: lazy("This file isn't a contact list. Choose a file that ends in .vcf."),
     c.FileTooLarge: lazy("This file is too large. Choose one of at most %(megabytes)s MB, without photos."),
@@ -154,7 +153,7 @@ WORDS: dict[type[r.Refusal], Sentence | Callable[[Any], str]] = {
     r.MailLimitReached: lazy(
         "You've reached the limit of codes for this address. Try again in %(wait)s, or use a different address."
     ),
-    b.NetworkMailLimitReached: lazy("Your network requested too many codes. Try again in %(wait)s."),
+    r.NetworkMailLimitReached: lazy("Your network requested too many codes. Try again in %(wait)s."),
     r.TooSoon: lazy("We just sent a code. You can request another in %(wait)s."),
     r.PageTooOld: lazy("This page was out of date. Nothing was changed. Try again."),
     r.CookiesOff: lazy(
