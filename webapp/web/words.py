@@ -5,7 +5,8 @@ A test fails for a refusal without a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from markupsafe import Markup
@@ -212,6 +213,17 @@ def place(refusal: r.Refusal, form: Any) -> None:
         field.errors = [*field.errors, sentence]
     else:
         form.form_errors.append(sentence)
+
+
+@contextmanager
+def placing(form: Any, but: type[r.Refusal] | tuple[type[r.Refusal], ...] = ()) -> Iterator[None]:
+    """Ends the block at a refusal, and shows it as `place` does. Those of the types `but` are raised."""
+    try:
+        yield
+    except but:
+        raise
+    except r.Refusal as refusal:
+        place(refusal, form)
 
 
 def place_others(problems: Callable[[], Iterable[r.Refusal]], form: Any) -> None:

@@ -135,12 +135,10 @@ def remove_secret(client_id: str, secret: int) -> Any:
         raise NotFound()
     app_url = layouts.page_url("operator_apps.app", client_id=client_id)
     if form.submitted():
-        try:
+        with words.placing(form):
             operators.services().apps.remove_secret(client_id, secret, operators.actor())
             render.receipt(_("You removed a client secret of the app %(app)s.", app=stored.app.name))
             return render.go(app_url)
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("operator/remove_secret.html", form, app=stored.app, secret=wanted, cancel_url=app_url)
 
 
