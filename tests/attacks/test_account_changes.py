@@ -57,8 +57,7 @@ def test_two_renames_at_once_are_one_change(site: Site, ada: Owner) -> None:
 
 
 def test_two_accounts_that_ask_for_one_name_at_once_do_not_both_get_it(site: Site, ada: Owner) -> None:
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace")
     for owner in (ada, grace):
         owner.open(NAME)
     while_paused(

@@ -152,8 +152,7 @@ def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> 
 
 
 def test_an_enrollment_of_the_future_is_begun_again(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     site.clock.pass_(300)
     bob.open(f"{TWO_FACTOR}/authentication-app")
     bob.press("Start")
@@ -166,8 +165,7 @@ def test_an_enrollment_of_the_future_is_begun_again(site: Site) -> None:
 @pytest.mark.parametrize("purpose", ["reset", "invite", "log-in-here"])
 def test_a_link_of_the_future_opens_nothing_and_is_void_when_that_time_comes(site: Site, purpose: str) -> None:
     """It would else work for a day and an hour."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     services, account = site.services, site.services.accounts.named("bob")
     site.clock.pass_(86400)
     with services.db.write() as tx:
@@ -211,8 +209,7 @@ def test_what_was_counted_while_the_clock_was_ahead_keeps_no_owner_waiting(site:
     assert ada.press("Save", username="countess").receipts == ["We emailed you a link that stops the change."]
     account = site.services.accounts.named("ada")
     assert site.services.contacts.upload(account, b"", "+447400987654", "GB").added == 1
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     assert site.services.accounts.named("bob").email == bob.email
 
 
@@ -276,8 +273,7 @@ class TestApps:
         return {**environ, "NIGHTLATCH_LEGACY_ACCESS": "on"}
 
     def test_a_temporary_password_of_the_future_opens_nothing(self, site: Site) -> None:
-        bob = Owner(site, "bob")
-        bob.sign_up()
+        bob = Owner.signed_up(site, "bob")
         bob.turn_on_app()
         site.clock.pass_(1800)
         bob.open("/settings/security/two-factor/temporary-password")
@@ -291,8 +287,7 @@ class TestApps:
         assert App(site).exchange("bob", password).status == 400
 
     def test_an_app_session_of_the_future_opens_nothing(self, site: Site) -> None:
-        bob = Owner(site, "bob")
-        bob.sign_up()
+        bob = Owner.signed_up(site, "bob")
         site.clock.pass_(YEAR)
         token = App(site).token("bob", bob.password)
         assert App(site).with_token(token).status == 200

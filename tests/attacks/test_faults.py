@@ -324,8 +324,7 @@ def test_secrets_are_resealed_while_people_enroll_and_log_in(site: Site, restart
         for number in range(100):
             owner = moved(people[number % len(people)], both).other_browser()
             came_in.append(owner.log_in_whole().h1)
-            eve = Owner(both, f"eve-{number}", address=f"198.51.{number}.1")
-            eve.sign_up()
+            eve = Owner.signed_up(both, f"eve-{number}", address=f"198.51.{number}.1")
             came_in.append(eve.turn_on_app().h1)
             if resealed.is_set():
                 return
@@ -443,8 +442,7 @@ WHOLE = {
 
 
 def test_two_tabs_that_enroll_at_once_share_a_secret_and_the_second_is_told(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     secret = bob.press("Start").setup_key
@@ -468,8 +466,7 @@ def test_two_tabs_that_enroll_at_once_share_a_secret_and_the_second_is_told(site
 
 
 def test_a_reload_a_wrong_code_and_a_restart_keep_the_qr_code(site: Site, restarted: Any) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     secret = bob.press("Start").setup_key

@@ -230,8 +230,7 @@ def test_an_attempt_is_counted_before_anything_is_compared(site: Site, ada: Owne
 
 
 def test_enrollment_codes_are_limited_too(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     bob.press("Start")

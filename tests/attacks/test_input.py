@@ -240,8 +240,7 @@ def test_a_bug_is_logged_without_the_link_and_the_values_of_its_request(
 ) -> None:
     ada.post("/settings/account/password", password="a much longer new password")
     path = site.emailed_path(ada.email, "/not-you/")
-    plain = Owner(site, "bob")
-    plain.sign_up()
+    plain = Owner.signed_up(site, "bob")
     other = plain.other_browser()
     other.open("/log-in")
     with site.services.db.write() as tx:

@@ -42,16 +42,13 @@ def password(ada: Owner) -> str:
 @pytest.fixture
 def plain(site: Site) -> Owner:
     """A user with a confirmed e-mail address and no second factor."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
-    return bob
+    return Owner.signed_up(site, "bob")
 
 
 @pytest.fixture
 def tess(site: Site) -> Owner:
     """A user with a phone number and text messages as second factor."""
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
     return tess

@@ -21,8 +21,7 @@ from webapp.models.accounts import OPERATOR, share_account
 @pytest.fixture
 def bob(site: Site) -> Owner:
     """Without a second factor, and with a browser in which he logged in."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.log_out()
     return bob
 
@@ -72,8 +71,7 @@ def test_a_lock_while_the_password_is_compared_opens_nothing(
 
 
 def test_a_passkey_is_refused_as_one_with_a_wrong_signature(site: Site) -> None:
-    vera = Owner(site, "vera")
-    vera.sign_up()
+    vera = Owner.signed_up(site, "vera")
     vera.turn_on_key()
     assert vera.key is not None
     lock(site, "vera")

@@ -32,8 +32,7 @@ HERE = Origin("192.0.2.1", "a phone")
 
 def with_phone(site: Site, username: str = "ada") -> Owner:
     """A user's phone with login requests turned on, logged out."""
-    owner = Owner(site, username, layout=ANDROID)
-    owner.sign_up()
+    owner = Owner.signed_up(site, username, layout=ANDROID)
     owner.turn_on_requests()
     owner.press("Got it")
     owner.log_out()
@@ -572,8 +571,7 @@ def test_the_number_is_in_no_table_and_in_no_message(site: Site, phone: Owner, w
 @pytest.fixture
 def numbered(site: Site) -> Owner:
     """Ada's phone; her account has a phone number, but text messages are not turned on."""
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     keep_number(site, "ada", PHONE)
     ada.turn_on_requests()
     ada.press("Got it")
@@ -684,16 +682,14 @@ def test_a_malformed_subscription_is_refused(site: Site, said: Any) -> None:
 
 
 def refused(site: Site, said: Any) -> bool:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     page = ada.turn_on_requests(said if isinstance(said, str) else json.dumps(said))
     sentence = "This browser's notifications don't work here."
     return page.status == 422 and page.problems[0].startswith(sentence) and not external_ids(site)
 
 
 def test_a_valid_subscription_is_stored_sealed(site: Site) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     endpoint = "https://updates.push.services.mozilla.com/wpush/v2/secret"
     said = {"endpoint": endpoint, "expirationTime": None, "keys": {"p256dh": POINT, "auth": AUTH}, "more": "x"}
     assert ada.turn_on_requests(json.dumps(said)).h1 == "You're all set"

@@ -128,8 +128,7 @@ def test_the_fifth_who_claims_a_box_gets_the_same_page_and_no_mail(site: Site) -
 
 
 def test_strangers_who_ask_for_links_keep_the_owner_from_one_for_an_hour_at_most(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for attempt in range(30):
         ask_reset(site, ada.email, f"198.51.{attempt}.1")
     assert links(site, ada.email) == 5

@@ -78,8 +78,7 @@ def while_paused(site: Site, paused: Callable[[], object], statement: str, then:
 
 
 def test_the_password_alone_logs_in_no_browser_while_a_first_factor_is_turned_on(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open(TWO_FACTOR)
     bob.press("Authentication app")
     bob.secret = bob.press("Start").setup_key
@@ -140,8 +139,7 @@ def test_a_remembered_browser_that_was_ended_does_not_skip_the_second_factor(
 
 def test_two_browsers_that_begin_the_same_enrollment_at_once_both_get_a_page(site: Site) -> None:
     """The later one goes on; the other begins again."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     other = bob.other_browser()
     other.log_in()
     for browser in (bob, other):
@@ -154,8 +152,7 @@ def test_two_browsers_that_begin_the_same_enrollment_at_once_both_get_a_page(sit
 
 
 def test_a_phone_that_is_turned_on_in_two_tabs_at_once_keeps_the_token_of_the_one_that_did_it(site: Site) -> None:
-    phone = Owner(site, layout=ANDROID)
-    phone.sign_up()
+    phone = Owner.signed_up(site, layout=ANDROID)
     phone.open(TWO_FACTOR)
     phone.press("Login requests on this phone")
     phone.press("Next")

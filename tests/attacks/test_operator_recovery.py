@@ -281,8 +281,7 @@ def test_the_link_of_a_stopped_recovery_does_not_stop_a_later_one(
 
 @pytest.mark.parametrize("way", ["app", "backup code", "passkey"])
 def test_a_full_login_stops_it(site: Site, start: Callable[[], int], recoveries: Recoveries, way: str) -> None:
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace")
     backup = None
     if way == "passkey":
         grace.turn_on_key()

@@ -208,8 +208,7 @@ class TestLegacyAccess:
         assert work[0] == work[1]
 
     def test_a_network_of_an_app_that_succeeded_is_counted_apart(self, site: Site) -> None:
-        bob = Owner(site, "bob")
-        bob.sign_up()
+        bob = Owner.signed_up(site, "bob")
         assert self.ask(site, "bob", bob.password, "203.0.113.5") == 200
         site.clock.pass_(10)
         in_a_row(site, "bob", 99)

@@ -86,8 +86,7 @@ def totp(stage: Stage) -> Round:
 
 
 def text_code(stage: Stage) -> Round:
-    tess = Owner(stage.site, stage.name)
-    tess.sign_up()
+    tess = Owner.signed_up(stage.site, stage.name)
     tess.turn_on_texts()
 
     def once() -> int:
@@ -130,8 +129,7 @@ def temporary_password(stage: Stage) -> Round:
 
 
 def last_step(stage: Stage) -> Round:
-    bob = Owner(stage.site, stage.name)
-    bob.sign_up()
+    bob = Owner.signed_up(stage.site, stage.name)
 
     def once() -> int:
         browser = bob.other_browser()

@@ -52,8 +52,7 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
 
 
 def test_the_code_that_finished_an_enrollment_does_not_log_in(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     other = bob.other_browser()
     other.log_in()
@@ -269,8 +268,7 @@ def test_one_emailed_code_typed_twenty_times_at_once_confirms_once(
 def test_one_draft_finished_twenty_times_at_once_makes_one_factor_and_one_backup_code(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     bob.secret = bob.press("Start").setup_key
@@ -286,8 +284,7 @@ def test_one_draft_finished_twenty_times_at_once_makes_one_factor_and_one_backup
 
 @pytest.mark.xdist_group("races")
 def test_twenty_tabs_that_begin_at_once_share_one_secret(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     request = request_of(bob, f"{METHOD}/overview")
@@ -317,8 +314,7 @@ def test_a_kept_act_is_done_once_however_often_the_code_is_sent(
 def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
     pending = tess.other_browser()
@@ -335,8 +331,7 @@ def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
 def test_one_texted_code_confirms_once_however_often_it_is_sent_at_once(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     tess.open("/settings/account/phone")
     tess.press("Save", phone="+447400987654")
@@ -348,8 +343,7 @@ def test_one_texted_code_confirms_once_however_often_it_is_sent_at_once(
 
 @pytest.mark.xdist_group("races")
 def test_one_texted_code_turns_the_method_on_once(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.open(f"{TWO_FACTOR}/text-message/overview")
     tess.press("Next")
     tess.press("Verify", password=tess.password)
@@ -362,8 +356,7 @@ def test_one_texted_code_turns_the_method_on_once(site: Site, environ: dict[str,
 
 @pytest.mark.xdist_group("races")
 def test_twenty_resends_at_once_send_one_text(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
     pending = tess.other_browser()
@@ -376,8 +369,7 @@ def test_twenty_resends_at_once_send_one_text(site: Site, environ: dict[str, str
 
 @pytest.mark.xdist_group("races")
 def test_twenty_numbers_at_once_get_three_texts(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up()
+    eve = Owner.signed_up(site, "eve")
     eve.open("/settings/account/phone")
     requests = [
         request_of(eve, "/settings/account/phone", n, phone=f"+44740{n:02d}12345", country="GB") for n in range(AT_ONCE)

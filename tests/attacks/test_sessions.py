@@ -146,8 +146,7 @@ def test_turning_a_factor_off_and_using_the_backup_code_end_the_other_sessions(s
 
 
 def test_the_first_factor_ends_the_other_sessions(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     other = bob.other_browser()
     other.log_in()
     assert is_in(other)
@@ -281,8 +280,7 @@ def let_in(site: Site, owner: Owner) -> object:
 
 
 def test_a_log_in_during_a_password_change_opens_no_session(site: Site, ada: Owner, hasher: MeanwhileHasher) -> None:
-    plain = Owner(site, "bob")
-    plain.sign_up()
+    plain = Owner.signed_up(site, "bob")
     for owner, browser in ((ada, ada), (plain, plain)):
         browser.open("/settings/account/password")
         hasher.meanwhile = lambda b=browser: b.press("Save", password=NEW)
@@ -292,8 +290,7 @@ def test_a_log_in_during_a_password_change_opens_no_session(site: Site, ada: Own
 
 
 def test_a_log_in_during_the_enrollment_of_a_first_factor_is_asked_for_it(site: Site, hasher: MeanwhileHasher) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     hasher.meanwhile = bob.turn_on_app
     stranger = bob.other_browser()
     assert stranger.log_in().h1 == "Enter your code"

@@ -103,8 +103,7 @@ def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without
 
 
 def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     other = bob.other_browser()
     other.log_in()
     thief = thief_of(stale(other))
@@ -124,8 +123,7 @@ def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(s
 
 def test_what_another_log_in_began_is_never_finished_by_the_owner(site: Site) -> None:
     """Otherwise an attacker's key, or a secret that an attacker saw, would become a factor of the owner."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     thief = bob.other_browser(address="203.0.113.9")
     thief.log_in()
     key = thief.new_key()
@@ -328,8 +326,7 @@ def test_an_unproved_factor_cannot_log_in_and_an_abandoned_replacement_keeps_the
 
 
 def test_a_first_factor_that_was_never_proved_is_not_asked_for(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open(S1)
     bob.press("Authentication app")
     bob.press("Start")
@@ -339,8 +336,7 @@ def test_a_first_factor_that_was_never_proved_is_not_asked_for(site: Site) -> No
 
 @one_database
 def test_after_enrollment_no_page_shows_the_secret_or_the_backup_code(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     bob.press("Got it")
     secrets = [bob.secret, bob.kept_code, bob.kept_code.replace("-", ""), " ".join(re.findall("....", bob.secret))]
@@ -358,8 +354,7 @@ def test_after_enrollment_no_page_shows_the_secret_or_the_backup_code(site: Site
 
 
 def test_the_backup_code_is_shown_to_the_log_in_that_made_it_for_thirty_minutes_and_to_no_other(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     assert bob.kept_code in bob.open(f"{METHOD}/done").text
     other = bob.other_browser()

@@ -18,8 +18,7 @@ ROTATION = "UPDATE sessions SET token_hash"
 
 
 def test_a_stale_copy_of_a_session_does_not_take_it_over_while_its_owner_steps_up(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     stale(bob)
     thief = thief_of(bob)
     thief.open("/settings/security/sessions")
@@ -37,8 +36,7 @@ def test_a_stale_copy_of_a_session_does_not_take_it_over_while_its_owner_steps_u
 
 def test_a_stale_copy_of_a_session_does_not_change_the_password_while_its_owner_steps_up(site: Site) -> None:
     """The copy is fresh too, but its token is void from the owner's proof on."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     thief = thief_of(bob)
     thief.open("/settings/account/password")
     bob.open("/settings/security/sessions")

@@ -72,9 +72,7 @@ def pending(tess: Owner) -> Owner:
 
 def inside(site: Site, username: str) -> Owner:
     """Logged in, with a confirmed e-mail address and no factor."""
-    owner = Owner(site, username)
-    owner.sign_up()
-    return owner
+    return Owner.signed_up(site, username)
 
 
 def other_than(code: str) -> str:
@@ -232,8 +230,7 @@ def test_a_thousand_attempts_send_exactly_what_the_caps_allow(
 def test_repeated_sign_ups_do_not_raise_the_limit_of_a_network(site: Site) -> None:
     """Through the pages: a new account for every number. A network may sign up twenty times an hour only."""
     for attempt in range(22):
-        eve = Owner(site, f"eve{attempt}", address=f"203.0.{attempt}.77")
-        eve.sign_up()
+        eve = Owner.signed_up(site, f"eve{attempt}", address=f"203.0.{attempt}.77")
         eve.address = "203.0.113.77"
         eve.open(CHANGE)
         page = eve.press("Save", phone=f"+44740{attempt:02d}12345")

@@ -59,8 +59,7 @@ each_use = pytest.mark.parametrize("place", [PASSKEY, LOG_IN, STEP_UP])
 
 def with_key(site: Site, username: str, **options: Any) -> Owner:
     """A user with one security key and no other method, logged in."""
-    owner = Owner(site, username)
-    owner.sign_up()
+    owner = Owner.signed_up(site, username)
     owner.turn_on_key(owner.new_key(**options))
     prepare(owner, "got it", lambda: owner.press("Got it"))
     return owner
@@ -467,8 +466,7 @@ def test_a_known_id_with_an_unreadable_answer_is_refused_without_a_server_error(
 
 def test_a_key_added_without_user_verification_is_no_passkey(site: Site) -> None:
     """A finder could set a PIN of their own on it (WebAuthn Level 3 section 7.2, uvInitialized)."""
-    uma = Owner(site, "uma")
-    uma.sign_up()
+    uma = Owner.signed_up(site, "uma")
     key = uma.new_key(verifies=False)
     uma.turn_on_key(key)
     key.verifies = True

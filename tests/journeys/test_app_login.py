@@ -264,8 +264,7 @@ def test_a_remembered_browser_steps_up_for_a_second_factor_and_not_for_more(ada:
 
 
 def test_a_key_is_asked_for_where_the_app_demands_one(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     vault = RelyingParty(site, name="Vault", proof=KEY, trusted=True)
     assert vault.send(ada).h1 == "Vault needs a security key"
     assert ada.follow("Get started").h1 == "Security key"
@@ -588,8 +587,7 @@ def test_a_token_that_a_form_sent_is_in_no_address(ada: Owner, site: Site) -> No
     page = wiki.server.send("POST", "/oauth/log-out", data=form, follow=False)
     to = page.response.headers["Location"]
     assert re.fullmatch(r"/oauth/log-out\?stored=[0-9a-f]{64}", to)
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace")
     grace.open(to)
     assert grace.page.h1 == "Log out?"
     assert press_in_main(grace).h1 == "Going back to Wiki"

@@ -71,8 +71,7 @@ def test_a_texted_code_is_told_as_sms(site: Site, ada: Owner, wiki: RelyingParty
 
 
 def test_an_approval_on_a_phone_is_told_as_mca(site: Site, wiki: RelyingParty) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_requests()
     ada.press("Got it")
     assert told(wiki, ada)["amr"] == ["pwd", "mca", "mfa"]

@@ -81,8 +81,7 @@ def test_an_undo_waits_for_a_day_logs_everyone_out_at_once_and_is_told_to_both_a
 
 
 def test_an_account_without_factors_gets_its_address_back_at_once_and_both_addresses_are_told(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/account/email")
     bob.press("Save", email=COUNTESS)
     bob.press("Verify", code=site.emailed_code(COUNTESS))

@@ -291,8 +291,7 @@ def test_the_last_page_can_be_reloaded_until_got_it_and_not_after(ada: Owner) ->
 
 
 def test_only_the_session_that_finished_sees_the_backup_code(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     elsewhere = ada.other_browser()
     elsewhere.log_in_whole()
@@ -405,8 +404,7 @@ def test_the_code_that_finished_the_enrollment_is_refused_at_log_in(ada: Owner) 
 
 
 def test_guesses_at_the_first_code_are_limited(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     begin(ada)
     ada.press("Next")
     statuses = [ada.press("Verify", code=ada.code(ahead=86400)).status for _ in range(21)]

@@ -50,8 +50,7 @@ def username_field(page: Page) -> str:
 
 
 def test_every_form_for_a_known_users_password_names_the_user_for_password_managers(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     site.clock.pass_(601)
     assert username_field(ada.open("/settings/account/password")) == "ada", "step-up"
     ada.press("Verify", password=ada.password)
@@ -187,8 +186,7 @@ def asked_for(site: Site, owner: Owner) -> list[str]:
 
 
 def test_a_link_to_a_former_address_is_refused(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ask(ada.other_browser(), ada.email)
     path = site.emailed_path(ada.email, "/reset-password/")
     ada.open("/settings/account/email")

@@ -162,8 +162,7 @@ def test_a_fresh_session_with_a_confirmed_address_has_four_steps(ada: Owner) -> 
 
 
 def test_from_start_to_the_name_there_are_at_most_four_requests(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open(TWO_FACTOR)
     ada.follow("Security key")
     asked: list[str] = []
@@ -290,8 +289,7 @@ def test_an_invalid_name_is_reported_beside_the_field_and_kept(site: Site, typed
 
 
 def test_a_name_is_shown_as_text_and_never_as_markup(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     name = "<script>alert('1')</script>\"'&"
     ada.turn_on_key(name=name)
     page = ada.press("Got it")

@@ -69,8 +69,7 @@ def test_a_method_that_the_account_lacks_is_not_found(returning: Owner) -> None:
 
 @pytest.mark.parametrize("typed", ["ada", "ADA", " ada ", "ada@example.org", "Ada@Example.org"])
 def test_the_username_or_the_confirmed_address_logs_in(site: Site, typed: str) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     elsewhere = ada.other_browser()
     elsewhere.username = typed
     assert elsewhere.log_in().h1 == "Welcome, Ada Lovelace"
@@ -137,8 +136,7 @@ def test_without_keep_me_logged_in_an_idle_hour_ends_the_session(ada: Owner, sit
 
 
 def test_a_session_in_use_ends_after_a_day(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for _ in range(26):
         site.clock.pass_(3300)
         assert ada.open("/").h1 == "Welcome, Ada Lovelace"
@@ -398,8 +396,7 @@ def test_an_older_key_among_the_fallbacks_keeps_sessions_valid(returning: Owner)
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL has further statements for its locks
 def test_a_log_in_writes_in_at_most_four_transactions(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.log_out()
     ada.log_in_whole()  # with the method of the log-in before, no log-in has to keep it
@@ -456,8 +453,7 @@ def test_a_full_log_in_ends_an_earlier_pending_login_of_the_browser(site: Site) 
 
 
 def test_an_exhausted_challenge_is_an_activity_event(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.log_out()
     ada.log_in()
@@ -477,8 +473,7 @@ def test_an_address_is_found_in_every_unicode_form(site: Site, typed: str) -> No
 
 
 def test_a_browser_that_sends_no_cookie_is_told_that_the_site_needs_cookies(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     stranger = ada.other_browser()
     data = {"csrf_token": stranger.token(), "username": ada.username, "password": ada.password, "email": ada.email}
     said = "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."

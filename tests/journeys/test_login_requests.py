@@ -40,8 +40,7 @@ def overrides(pushes: FailingPushes) -> dict[str, Any]:
 def phone(site: Site, request: pytest.FixtureRequest) -> Owner:
     """Ada's phone with login requests on, logged in."""
     layout, htmx = request.param
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_requests()
     ada.press("Got it")
     return ada
@@ -118,8 +117,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
 
 
 def test_without_javascript_allowing_notifications_is_the_same_as_not_now(phone: Owner, site: Site) -> None:
-    other = Owner(site, "grace", layout=ANDROID)
-    other.sign_up()
+    other = Owner.signed_up(site, "grace", layout=ANDROID)
     other.open(TWO_FACTOR)
     other.press(NAME)
     other.press("Next")
@@ -129,15 +127,13 @@ def test_without_javascript_allowing_notifications_is_the_same_as_not_now(phone:
 
 def test_the_overview_says_that_the_number_of_the_account_can_be_texted_instead(site: Site) -> None:
     """Also a number that was added for contacts only."""
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     page = ada.open(f"{METHOD}/overview")
     assert page.says("If your account has a phone number, you can also ask for a code by text message while you wait.")
 
 
 def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     page = ada.open(TWO_FACTOR)
     assert NAME not in page.buttons + page.links
     assert page.says("Login requests")
@@ -176,8 +172,7 @@ def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(p
 
 def test_a_computer_draws_the_qr_code_of_the_mobile_site_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drawing takes as long as a password hash."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     assert ada.open(TWO_FACTOR).soup.select_one("svg.qr") is not None
     monkeypatch.setattr(segno, "make", None)
     assert ada.open(TWO_FACTOR).soup.select_one("svg.qr") is not None
@@ -560,8 +555,7 @@ def test_a_request_costs_one_statement_and_only_where_it_can_be_answered(
     assert approve(phone, elsewhere).h1 == HOME
     phone.other_browser(layout=DESKTOP).log_in()
     assert cost(phone, "/settings") == cost(elsewhere, "/settings") + 1
-    grace = Owner(site, "grace", htmx=False)
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", htmx=False)
     grace.turn_on_app()
     grace.press("Got it")
     assert cost(elsewhere, "/settings") == cost(grace, "/settings")

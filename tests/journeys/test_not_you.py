@@ -202,8 +202,7 @@ def test_an_unfinished_enrollment_is_deleted(ada: Owner, site: Site) -> None:
 
 def test_an_enrollment_of_this_session_is_deleted_and_those_of_others_are_not(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    grace = Owner(site, "grace", layout=ada.layout)
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", layout=ada.layout)
     known_to_the_thief, of_another = setup_key(ada), setup_key(grace)
     ada.open(HERE)
     ada.press("Log out all other devices")
@@ -253,8 +252,7 @@ def test_an_owner_with_a_stale_session_steps_up_before_the_new_password(
 def test_a_logged_in_user_who_opens_the_notice_of_another_account_keeps_their_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
-    grace = Owner(site, "grace", layout=ada.layout, htmx=ada.htmx)
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", layout=ada.layout, htmx=ada.htmx)
     assert grace.open(notice).says("@ada")
     assert grace.press("Log out all devices").h1 == "All devices are logged out"
     assert is_in(grace)

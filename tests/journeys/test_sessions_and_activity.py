@@ -25,8 +25,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
     """Logged in, with an authentication app."""
     layout, htmx = request.param
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_app()
     ada.press("Got it")
     return ada
@@ -221,8 +220,7 @@ def test_every_kind_of_access_has_its_words(site: Site) -> None:
 
 
 def test_only_a_hundred_are_listed_and_the_page_says_so(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     account = site.services.accounts.named("ada")
     with site.services.db.write() as tx:
         for number in range(100):
@@ -283,8 +281,7 @@ def test_activity_is_read_page_by_page(ada: Owner, site: Site) -> None:
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "1.5", "\u0662", "9" * 19, "9" * 400, "1e3", " 1", "0x10"])
 def test_an_invalid_position_redirects_to_the_newest_events(site: Site, before: str) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     page = ada.open(ACTIVITY, query_string={"before": before})
     assert (page.status, len(events(page))) == (200, 2)
 

@@ -138,8 +138,7 @@ def test_a_number_is_accepted_in_any_spelling_and_script(ada: Owner, site: Site)
 def test_a_number_that_gets_no_texts_is_reported_beside_the_field_and_kept(
     site: Site, number: str, sentence: str
 ) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     begin(ada)
     page = ada.press("Next", phone=number, country="GB")
     assert (page.status, page.problems) == (422, [sentence])
@@ -340,8 +339,7 @@ def test_cancel_changes_nothing_and_the_number_is_not_stored(ada: Owner, site: S
 
 def test_contacts_find_the_account_only_when_the_checkbox_stays_ticked(ada: Owner, site: Site) -> None:
     for account, ticked in (("ada", True), ("bob", False)):
-        owner = Owner(site, account, layout=ada.layout)
-        owner.sign_up()
+        owner = Owner.signed_up(site, account, layout=ada.layout)
         begin(owner)
         number = PHONE if ticked else OTHER
         fields = {"discoverable": "y"} if ticked else {}
@@ -433,8 +431,7 @@ def test_replace_asks_for_another_number_and_the_old_one_is_valid_until_the_new_
 
 @each_layout
 def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     ada.turn_on_texts()
     ada.press("Got it")
     page = ada.press("Text message")
@@ -469,8 +466,7 @@ def test_after_turning_it_back_on_codes_are_texted_again(texted: Owner, site: Si
 def test_the_code_is_sent_after_the_right_password_and_names_the_host_that_asks_for_it(
     site: Site, layout: str, htmx: bool
 ) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_texts()
     site.clock.pass_(61)
     ada.log_out()
@@ -581,8 +577,7 @@ def test_one_log_in_gets_at_most_three_texts(texted: Owner, site: Site) -> None:
 
 @each_way
 def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chosen(site: Site, htmx: bool) -> None:
-    ada = Owner(site, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, htmx=htmx)
     ada.turn_on_texts()
     site.clock.pass_(61)
     ada.turn_on_app()
@@ -769,8 +764,7 @@ def test_an_expired_code_of_a_change_is_reported(ada: Owner, site: Site) -> None
 def test_a_refused_text_is_reported_when_the_worker_knows_and_the_other_methods_stay_available(
     site: Site, gateway: FailingTexts, htmx: bool
 ) -> None:
-    ada = Owner(site, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, htmx=htmx)
     ada.turn_on_texts()
     site.clock.pass_(61)
     ada.log_out()

@@ -23,8 +23,7 @@ HERE = Origin("192.0.2.1", "Firefox")
 
 
 def test_every_event_of_an_account_has_a_sentence(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.log_out()
     ada.log_in_whole()

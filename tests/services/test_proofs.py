@@ -96,8 +96,7 @@ def proofs(site: Site) -> dict[str, int]:
 
 
 def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     assert proofs(site) == {"password": 0}
     ada.turn_on_app()
     ada.press("Got it")
@@ -125,8 +124,7 @@ def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
 
 
 def test_a_step_up_keeps_the_password_of_a_session_of_an_earlier_version(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     with site.services.db.write() as tx:

@@ -43,8 +43,7 @@ def overrides(service: FailingPushes) -> dict[str, Any]:
 @pytest.fixture
 def phone(site: Site) -> Owner:
     """Ada's phone with notifications, logged out."""
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     assert ada.turn_on_requests(subscription()).h1 == "You're all set"
     ada.press("Got it")
     ada.log_out()

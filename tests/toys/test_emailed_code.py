@@ -31,8 +31,7 @@ HOW_TO = ROOT / "docs" / "how-to" / "add-a-method.md"
 @pytest.fixture
 def box(site: Site) -> MailUser:
     """Turned on, logged out."""
-    ada = Owner(site, layout=DESKTOP)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=DESKTOP)
     box = MailUser(ada)
     box.turn_on()
     ada.press("Got it")
@@ -129,8 +128,7 @@ def test_an_account_gets_ten_an_hour_and_is_told_when_the_next_can_go(box: MailU
 
 
 def test_a_code_is_good_for_ten_minutes_where_the_method_is_turned_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     box = MailUser(ada)
     page = box.begin()
     assert (page.h1, page.path) == ("Check your email", f"{box.path}/code")
@@ -149,8 +147,7 @@ def test_a_code_is_good_for_ten_minutes_where_the_method_is_turned_on(site: Site
 
 
 def test_a_code_for_an_old_address_turns_nothing_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     box = MailUser(ada)
     box.begin()
     old = box.code()

@@ -27,8 +27,7 @@ AHEAD = "Your token is ahead. Press its button again and enter the next code as 
 @pytest.fixture
 def token(site: Site) -> TokenUser:
     """Turned on with its first two codes; the next is the third."""
-    ada = Owner(site, layout=DESKTOP)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=DESKTOP)
     token = TokenUser(ada, SECRET)
     token.turn_on()
     ada.press("Got it")
@@ -95,8 +94,7 @@ def test_what_is_no_secret_is_refused(typed: str) -> None:
 
 
 def test_a_secret_that_is_none_is_said_beside_the_field_and_another_can_be_entered(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     token = TokenUser(ada)
     assert token.begin().h1 == "Enter the secret of your token"
     page = ada.press("Next", secret="12345")

@@ -171,8 +171,7 @@ def test_a_forwarded_address_is_accepted_from_trusted_proxies_only(
 
 
 def test_a_forwarded_host_is_never_accepted(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.send("GET", "/forgot-password")
     token = ada.token()
     headers = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}

@@ -33,8 +33,7 @@ PROMTOOL = shutil.which("promtool")
 @pytest.fixture
 def ada(site: Site) -> Owner:
     """Ada with text messages and an authentication app, logged in, a minute after the last text."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_texts()
     ada.turn_on_app()
     ada.open("/")
@@ -87,8 +86,7 @@ def test_a_login_is_counted_by_what_was_proved_and_by_its_outcome(site: Site, ad
     method = "authentication-app"
     assert (counted.logins(method, "refused"), counted.logins(method, "success")) == (1, 1)
     assert counted.logins("password", "success") == 0
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.log_out()
     bob.log_in()
     assert counted.logins("password", "success") == 1
@@ -119,8 +117,7 @@ def test_a_step_up_is_counted_apart_from_logins(site: Site, ada: Owner) -> None:
 
 @one_database
 def test_an_app_that_only_knows_a_password_is_counted(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     counted = Counted(site)
     for password, status in ((bob.password, 200), ("a wrong password", 401)):
         assert Person(site.app).send("GET", "/legacy/verify", auth=(bob.username, password)).status == status
@@ -130,8 +127,7 @@ def test_an_app_that_only_knows_a_password_is_counted(site: Site) -> None:
 @one_database
 def test_a_limit_is_counted_by_its_kind_without_whose_it_is(site: Site) -> None:
     # "ada" is a part of the word "metadata", which is a part of an endpoint's name.
-    owner = Owner(site, "xiomara")
-    owner.sign_up()
+    owner = Owner.signed_up(site, "xiomara")
     owner.log_out()
     counted = Counted(site)
     while owner.log_in("a wrong password").status != 429:
