@@ -299,10 +299,10 @@ class Owner(Person):
         self.key: Authenticator | None = None
 
     @classmethod
-    def signed_up(cls, site: Any, username: str = "ada", **options: Any) -> Self:
+    def signed_up(cls, site: Any, username: str = "ada", *, confirm_email: bool = True, **options: Any) -> Self:
         """Someone who is logged in, without a second factor."""
         owner = cls(site, username, **options)
-        owner.sign_up()
+        owner.sign_up(confirm_email)
         return owner
 
     def sign_up(self, confirm_email: bool = True) -> Page:

@@ -137,8 +137,7 @@ def test_a_pending_login_and_a_remembered_browser_of_the_future_prove_nothing(si
 
 
 def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     site.clock.pass_(300)
     bob.press("Next", email=bob.email)
     code = site.emailed_code(bob.email)

@@ -521,8 +521,7 @@ def test_who_left_the_group_may_no_more(ada: Owner, site: Site) -> None:
 
 
 def test_without_a_confirmed_address_only_members_enter(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     open_to_all = GuardedHost(site)
     assert open_to_all.ask(bob).status == 403
     site.services.operators.groups.create("staff")

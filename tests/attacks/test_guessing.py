@@ -245,8 +245,7 @@ def test_enrollment_codes_are_limited_too(site: Site) -> None:
 
 
 def test_a_resend_between_wrong_codes_resets_no_count(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     for _ in range(3):
         assert bob.press("Verify", code=wrong(site.emailed_code(bob.email))).status == 422

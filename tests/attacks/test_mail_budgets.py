@@ -100,8 +100,7 @@ def test_all_who_have_not_confirmed_a_box_send_twenty_a_day_and_its_owner_as_man
 
 def test_the_fifth_who_claims_a_box_gets_the_same_page_and_no_mail(site: Site) -> None:
     def claims(username: str, network: int) -> tuple[Owner, str]:
-        person = Owner(site, username, address=f"198.51.{network}.1")
-        person.sign_up(confirm_email=False)
+        person = Owner.signed_up(site, username, address=f"198.51.{network}.1", confirm_email=False)
         page = person.press("Next", email=BOX)
         assert (page.status, page.h1) == (200, "Check your email")
         polled = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])

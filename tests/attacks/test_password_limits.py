@@ -155,8 +155,7 @@ def test_wrong_passwords_in_known_browsers_count_among_the_hundred_and_are_still
 
 
 def test_an_account_without_a_confirmed_address_is_always_compared(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     in_a_row(site, "bob", 100)
     wrong(site, "bob", anywhere(1))
     assert isinstance(guess(site, "bob", bob.password, anywhere(200)), LoggedIn)
@@ -325,8 +324,7 @@ def test_asked_again_the_page_says_that_the_earlier_mail_still_works_for_every_n
 
 
 def test_asking_for_a_link_takes_the_same_work_for_every_name(site: Site, ada: Owner) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    Owner.signed_up(site, "bob", confirm_email=False)
     origin, work = Origin("198.51.100.1", "x"), []
     for name in ("ada", "bob", "nobody"):
         site.statements.clear()

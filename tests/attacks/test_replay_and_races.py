@@ -107,8 +107,7 @@ def test_a_new_backup_code_ends_the_old_one(site: Site, ada: Owner, stranger: Ow
 
 
 def test_an_emailed_code_from_before_a_resend_or_after_an_hour_is_refused(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     first = site.emailed_code(bob.email)
     site.clock.pass_(60)
@@ -127,8 +126,7 @@ def test_an_emailed_code_from_before_a_resend_or_after_an_hour_is_refused(site: 
 
 
 def test_an_emailed_code_expires_after_an_hour(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     code, token = site.emailed_code(bob.email), bob.token()
     site.clock.pass_(1800)
@@ -154,8 +152,7 @@ def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner
 
 
 def test_an_emailed_code_that_two_requests_found_right_confirms_once(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     services = site.services
     user = services.sessions.find(cookies_of(bob)["session"].split(".")[0])
@@ -255,8 +252,7 @@ def test_one_reset_link_used_twenty_times_at_once_sets_one_password(
 def test_one_emailed_code_typed_twenty_times_at_once_confirms_once(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     request = request_of(bob, "/sign-up/email-code", code=site.emailed_code(bob.email))
     racers.race(site, environ, [request] * AT_ONCE)

@@ -83,8 +83,7 @@ def test_a_stolen_session_changes_nothing_without_step_up(site: Site, ada: Owner
 
 
 def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without_one(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     thief = thief_of(stale(bob))
     for path in ("/sign-up/email", f"{METHOD}/email", "/settings/account/email"):
         thief.post(path, email="thief@example.org")

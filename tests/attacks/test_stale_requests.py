@@ -56,8 +56,7 @@ def test_a_stale_copy_of_a_session_does_not_change_the_password_while_its_owner_
 
 def test_a_reset_link_to_an_address_that_is_no_longer_claimed_resets_nothing(site: Site) -> None:
     """Bob corrects a typing mistake; the owner of the mistyped mailbox asked for a link before."""
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email="bbo@example.org")
     finder = ask_reset(site, "bbo@example.org")
     path = site.emailed_path("bbo@example.org", "/reset-password/")
@@ -72,8 +71,7 @@ def test_a_reset_link_to_an_address_that_is_no_longer_claimed_resets_nothing(sit
 
 
 def test_a_reset_link_that_is_used_while_another_address_is_confirmed_resets_nothing(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     site.clock.pass_(60)
     twin = bob.other_browser()

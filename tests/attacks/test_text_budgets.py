@@ -122,8 +122,7 @@ def test_one_network_has_a_hundred_enrollment_texts_an_hour_and_log_ins_go_on(
 
 
 def test_an_account_without_a_confirmed_address_texts_no_new_number(site: Site) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", confirm_email=False)
     page = eve.open(CHANGE)
     assert (page.path, page.h1) == ("/settings/account/email", "Confirm your email")
     assert page.problems == ["Confirm your email address first."]

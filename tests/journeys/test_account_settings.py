@@ -272,8 +272,7 @@ def test_a_notice_says_what_happened_when_and_from_which_device_and_address(site
 
 
 def test_without_an_address_no_notice_is_sent(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.open("/settings/account/password")
     ada.press("Save", password=NEW)
     assert site.emails() == []

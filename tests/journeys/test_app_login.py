@@ -354,8 +354,7 @@ def test_prompt_consent_asks_again_and_select_account_offers_another(ada: Owner,
 
 
 def test_who_may_not_use_the_app_is_told_so(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     wiki = RelyingParty(site)
     page = wiki.send(bob)
     assert (page.status, page.h1) == (403, "You can't use Wiki")

@@ -238,8 +238,7 @@ def test_deleting_needs_step_up_and_stops_a_change_of_the_username(site: Site) -
 
 
 def test_an_account_without_a_confirmed_address_is_deleted_without_mail_and_its_name_is_free_again(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     assert ada.open(DELETE).says("Someone else can take your username then.")
     ada.press("Delete my account")
     site.clock.pass_(30 * DAY)

@@ -26,8 +26,7 @@ def begin(ada: Owner) -> None:
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
 @pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     site.clock.pass_(660)
     page = ada.open(TWO_FACTOR)
     assert page.button("Authentication app")["aria-checked"] == "false"

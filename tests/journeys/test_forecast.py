@@ -40,8 +40,7 @@ def test_a_new_account_has_its_password_and_its_email(site: Site, layout: str, h
 
 
 def test_without_a_confirmed_address_a_lost_password_locks_out(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     page = ada.open("/")
     assert forecast(page) == {"Your password": [OUT, "Confirm your email"]}
     assert ada.follow("Confirm your email").path == "/settings/account/email"

@@ -163,8 +163,7 @@ def test_accounts_that_claimed_an_address_before_do_not_keep_the_link_from_its_o
         squatter.sign_up(confirm_email=False)
         squatter.press("Next", email="ada@example.org")
     site.clock.pass_(60)
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     assert asked_for(site, ada) == ["ada"]
     site.clock.pass_(60)
@@ -200,8 +199,7 @@ def test_a_link_to_a_former_address_is_refused(site: Site) -> None:
 
 
 def test_a_link_to_an_unconfirmed_address_is_refused_after_another_was_confirmed(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email="typo@example.org")
     ask(ada.other_browser(), "typo@example.org")
     path = site.emailed_path("typo@example.org", "/reset-password/")

@@ -33,8 +33,7 @@ def act(page: Page) -> tuple[str, str]:
 
 @layouts
 def test_a_new_account_is_asked_for_its_address_then_for_a_second_factor(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, confirm_email=False)
     page = ada.open("/")
     assert page.says("Right now, only your password protects this account.")
     assert act(page) == ("Confirm your email address", "Confirm your email")

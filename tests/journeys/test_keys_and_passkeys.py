@@ -103,8 +103,7 @@ def factors(site: Site) -> dict[str, Factor]:
 @each_layout
 @each_way
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     site.clock.pass_(660)
     page = ada.open(TWO_FACTOR)
     assert "Manage security keys" not in page.links

@@ -76,8 +76,7 @@ def test_the_username_or_the_confirmed_address_logs_in(site: Site, typed: str) -
 
 
 def test_an_unconfirmed_address_does_not_log_in(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     elsewhere = ada.other_browser()
     elsewhere.username = ada.email

@@ -85,8 +85,7 @@ def test_a_stranger_is_told_that_a_page_of_settings_is_not_there(site: Site) -> 
 @each_phone
 @each_way
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     page = ada.open(TWO_FACTOR)
     assert page.button(NAME)["aria-checked"] == "false"
     steps = [(page := ada.press(NAME)).step]
@@ -759,8 +758,7 @@ def test_logging_out_keeps_the_notifications_of_the_phone(phone: Owner, site: Si
     phone.open("/")
     page = phone.post("/log-out", follow=False)
     assert page.response.headers["Clear-Site-Data"] == '"cache"'
-    other = Owner(site, "grace")
-    other.sign_up(confirm_email=False)
+    other = Owner.signed_up(site, "grace", confirm_email=False)
     other.open("/")
     assert other.post("/log-out", follow=False).response.headers["Clear-Site-Data"] == '"cache", "storage"'
 

@@ -72,8 +72,7 @@ def test_addresses_that_cannot_get_mail_are_refused(typed: str) -> None:
 
 
 def test_an_address_of_a_closed_network_is_confirmed(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     assert ada.press("Next", email="\u200buser@office.local").h1 == "Check your email"
     assert ada.press("Verify", code=site.emailed_code("user@office.local")).path == "/"
 

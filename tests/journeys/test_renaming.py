@@ -216,8 +216,7 @@ def test_a_spelling_of_the_same_name_is_a_change_too(site: Site) -> None:
 
 
 def test_a_change_of_the_username_needs_step_up_and_a_confirmed_address(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     page = ada.open(USERNAME)
     assert (page.path, page.problems) == ("/settings/account/email", ["Confirm your email address first."])
     ada.press("Save", email=ada.email)

@@ -64,8 +64,7 @@ def give_number(ada: Owner, site: Site, number: str = PHONE) -> Page:
 @each_layout
 @each_way
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     page = ada.open(TWO_FACTOR)
     assert page.button("Text message")["aria-checked"] == "false"
     steps = [(page := ada.press("Text message")).step]

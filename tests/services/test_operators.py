@@ -104,8 +104,7 @@ def test_the_last_operator_who_can_log_in_stays(site: Site, operators: Operators
 
 
 def test_an_operator_whose_address_was_never_confirmed_is_not_purged(site: Site, operators: Operators) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    Owner.signed_up(site, "eve", confirm_email=False)
     operators.roles.promote("eve")
     site.clock.pass_(90 * 86400)
     assert site.services.maintenance.purge()["accounts"] == 0

@@ -21,8 +21,7 @@ DAY = 86400
 
 
 def test_usernames_stay_where_the_operator_says_so_and_without_a_confirmed_address(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    Owner.signed_up(site, confirm_email=False)
     with pytest.raises(EmailRequired):
         site.services.renames.ask(user_of(site), "countess", HERE)
     with pytest.raises(NotFound):

@@ -320,8 +320,7 @@ def test_a_link_is_used_by_the_first_request_only(site: Site, ada: Owner) -> Non
 
 
 def test_a_message_code_counts_for_the_first_of_two_requests_only(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     typed, now = site.emailed_code(ada.email), user_of(site)
     challenge = f"email:sign-up:{now.session.id}"
@@ -332,8 +331,7 @@ def test_a_message_code_counts_for_the_first_of_two_requests_only(site: Site) ->
 
 
 def test_a_message_code_that_is_used_while_it_is_compared_counts_as_used(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     with site.services.db.read() as tx:
         code = tx.objects.scalars(select(Code)).one()
@@ -345,8 +343,7 @@ def test_a_message_code_that_is_used_while_it_is_compared_counts_as_used(site: S
 
 
 def test_a_message_code_that_a_newer_one_voids_while_it_is_compared_counts_as_used(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     now, codes = user_of(site), site.services.email_addresses.codes
     challenge, typed = f"email:sign-up:{now.session.id}", site.emailed_code(ada.email)
@@ -370,8 +367,7 @@ def test_a_code_for_another_address_expires_when_the_address_changes_while_it_is
 
 
 def test_a_message_code_expires_although_its_page_was_opened_before(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     now = user_of(site)
     challenge, typed = f"email:sign-up:{now.session.id}", site.emailed_code(ada.email)
@@ -381,8 +377,7 @@ def test_a_message_code_expires_although_its_page_was_opened_before(site: Site) 
 
 
 def test_a_challenge_without_a_code_answers_that_the_code_expired(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     addresses, now = site.services.email_addresses, user_of(site)
     assert addresses.sent(1, "email:sign-up:99") is None
     with pytest.raises(CodeExpired):

@@ -53,8 +53,7 @@ def test_turning_it_on_says_what_it_is_and_gives_the_backup_code(mine: MethodUse
 
 
 def test_without_an_address_one_is_asked_for_and_confirmed_on_the_way(site: Site, mine: MethodUser) -> None:
-    bob = Owner(site, "bob", layout=mine.owner.layout, htmx=mine.owner.htmx)
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", layout=mine.owner.layout, htmx=mine.owner.htmx, confirm_email=False)
     his = type(mine)(bob)
     assert his.begin().h1 == "Confirm your email"
     assert bob.press("Next", email=bob.email).h1 == "Check your email"

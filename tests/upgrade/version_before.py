@@ -84,8 +84,7 @@ def settle(site: Site) -> dict[str, Any]:
     bob = Owner.signed_up(site, "bob", address="192.0.2.5")
     people["bob"] = {**browser_of(bob), "token": App(site).token("bob", bob.password)}
 
-    eve = Owner(site, "eve", address="192.0.2.6")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", address="192.0.2.6", confirm_email=False)
     eve.press("Next", email=eve.email)
     people["eve"] = {**browser_of(eve), "token": App(site).token("eve", eve.password)}
 

@@ -43,8 +43,7 @@ def test_a_site_without_its_database_is_healthy_but_not_ready(url: str, tmp_path
 def test_the_status_page_says_when_messages_are_late(site: Site) -> None:
     reader = Person(site.app)
     assert reader.open("/status").says("Messages Work")
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     assert reader.open("/status").says("Messages Work")
     site.clock.pass_(61)

@@ -169,8 +169,7 @@ def test_messages_are_counted_by_what_became_of_them(site: Site, ada: Owner, gat
 
 @one_database
 def test_the_number_and_age_of_waiting_messages_are_told_by_channel(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     site.services.delivery.deliver_due()
     bob.press("Next", email=bob.email)
     site.clock.pass_(61)
