@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request
-from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import ngettext
@@ -19,7 +18,6 @@ bp = Blueprint("operator", __name__, url_prefix="/operator")
 
 
 @bp.get("")
-@login_required
 @guards.operator
 def overview() -> Any:
     rows = [
@@ -32,7 +30,6 @@ def overview() -> Any:
 
 
 @bp.route("/groups", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def groups() -> Any:
     form, service = GroupForm(), operators.services().groups
@@ -47,7 +44,6 @@ def groups() -> Any:
 
 
 @bp.route("/groups/<group_name>", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def group(group_name: str) -> Any:
     form, page = MemberForm(), operators.services().groups.members(group_name, operators.after())
@@ -82,7 +78,6 @@ def _remove(group_name: str, username: str) -> Any:
 
 
 @bp.route("/groups/<group_name>/delete", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def delete_group(group_name: str) -> Any:
     form, number = Form(), operators.services().groups.size(group_name)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort
-from flask_login import login_required
 
 from ...domain import devices
 from ...domain.app_refusals import UnknownUsername
@@ -70,7 +69,6 @@ START_RECOVERY = lazy("Start recovery")
 
 
 @bp.route("/accounts", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def listed() -> Any:
     form, service = FindAccountForm(), operators.services().accounts
@@ -88,7 +86,6 @@ def listed() -> Any:
 
 
 @bp.get("/accounts/<username>")
-@login_required
 @guards.operator
 def account(username: str) -> Any:
     view = _view(username)
@@ -106,7 +103,6 @@ def account(username: str) -> Any:
 
 
 @bp.route("/accounts/<username>/<any('log-out', 'lock', 'unlock', 'cancel-recovery'):act>", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def confirm(username: str, act: str) -> Any:
     found, form, chosen = _view(username).account, Form(), ACTS[act]
@@ -128,7 +124,6 @@ def confirm(username: str, act: str) -> Any:
 
 
 @bp.route("/accounts/<username>/recover", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def recover(username: str) -> Any:
     """Asks why, and starts the recovery of the account."""
@@ -143,7 +138,6 @@ def recover(username: str) -> Any:
 
 
 @bp.route("/invitations", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def invite() -> Any:
     form = InviteForm()
