@@ -431,3 +431,9 @@ class Owner(Person):
         twin.password, twin.secret, twin.kept_code = self.password, self.secret, self.kept_code
         twin.key = self.key
         return twin
+
+    def log_in_elsewhere(self, **options: Any) -> Owner:
+        """Another browser with the password entered: logged in, or asked for the second factor."""
+        other = self.other_browser(**options)
+        other.log_in()
+        return other

@@ -191,8 +191,7 @@ def test_a_user_whose_factors_the_operator_turned_off_logs_in_with_the_password_
 ) -> None:
     ada = Owner.signed_up(site)
     ada.turn_on_app()
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     result = run("accounts", "reset-second-factors", "ada", "--why", "She lost her phone in Turin.")
     assert result.exit_code == 0
     assert ada.open("/").path == "/log-in"

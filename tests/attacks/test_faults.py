@@ -116,8 +116,7 @@ def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) ->
 @sqlite_only
 def test_a_full_disk_answers_503_and_no_session_is_created(site: Site, ada: Owner) -> None:
     file_of(site)
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     token = pending.token()
     with site.services.db.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -158,8 +157,7 @@ def test_a_full_disk_answers_503_and_no_session_is_created(site: Site, ada: Owne
 def test_no_log_in_succeeds_without_a_durable_record_of_the_used_code(site: Site, ada: Owner, table: str) -> None:
     """The disk fills up at each statement of the log-in in turn: all of it is written or nothing."""
     file_of(site)
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     token, before, code = pending.token(), everything(site), ada.code()
 
     def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -183,8 +181,7 @@ def test_a_crash_may_lose_an_attempt_and_a_pending_login_and_no_later_commit(sit
         waited.append(level == 2)
 
     event.listen(site.services.db.engine, "commit", committed)
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     assert waited == [False, False], "the attempt with the password, and the pending login"
     pending.press("Verify", code=ada.code())
     assert waited[2:] == [False, True], "the try with the code, and the code that was used with its session"
@@ -479,8 +476,7 @@ def test_a_reload_a_wrong_code_and_a_restart_keep_the_qr_code(site: Site, restar
 
 
 def test_a_user_whose_clock_is_wrong_is_told_and_codes_outside_the_window_stay_refused(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     page = other.press("Verify", code=ada.code(-240))
     assert "about 4 minutes slow" in page.problems[0]
     page = other.press("Verify", code=ada.code(-1200))

@@ -113,8 +113,7 @@ def status_of(person: Person, path: str) -> int:
 
 
 def test_unusual_code_points_in_names_and_codes_cause_no_server_error(site: Site, ada: Owner) -> None:
-    eve = ada.other_browser()
-    eve.log_in()
+    eve = ada.log_in_elsewhere()
     for text in (
         "²²²²²²",
         "１２３４５６",
@@ -173,8 +172,7 @@ def texts_in_passing(site: Site) -> dict[str, str]:
     tess.turn_on_texts(f"+44{number}")
     secrets = {"number": number, "other number": other, "premium number": premium}
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     secrets["texted code"] = site.texted_code(f"+44{number}")
     pending.press("Verify", code=secrets["texted code"])
     pending.open("/settings/account/phone")
@@ -201,8 +199,7 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_plain_text(
     secrets["authentication app"], secrets["backup code"] = bob.secret, bob.kept_code
     secrets["backup code as typed"] = bob.kept_code.replace("-", "")
     secrets["session"] = cookies_of(bob)["session"].split(".")[0]
-    pending = bob.other_browser()
-    pending.log_in()
+    pending = bob.log_in_elsewhere()
     secrets["pending login"] = cookies_of(pending)["login"].split(".")[0]
     pending.press("Verify", code=bob.next_code(), remember="y")
     secrets["remembered browser"] = cookies_of(pending)["remembered"]

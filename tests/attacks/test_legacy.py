@@ -147,8 +147,7 @@ def test_a_backup_code_or_an_app_code_opens_nothing(site: Site, ada: Owner) -> N
     for typed in (ada.kept_code, ada.code(), " "):
         assert app.verify("ada", typed).status == 401
         assert app.exchange("ada", typed).status == 400
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code", "it is not used up"
 
 
@@ -253,8 +252,7 @@ def turn_factor_off(ada: Owner) -> None:
 
 
 def use_backup_code(ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).status == 200
 
 

@@ -51,8 +51,7 @@ def test_a_right_password_gets_the_page_of_a_wrong_one(site: Site, bob: Owner) -
 
 
 def test_a_login_that_began_before_ends_at_the_lock(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     lock(site, "ada")
     assert other.press("Verify", code=ada.next_code()).path == "/log-in"
     assert not is_in(other)

@@ -374,8 +374,7 @@ def test_a_phone_of_another_account_sees_and_answers_nothing(site: Site, phone: 
 def test_a_session_on_another_device_may_deny_but_not_approve(site: Site, phone: Owner, waiting: Owner) -> None:
     """Otherwise a stolen session and the password would suffice to approve a new log-in, without step-up."""
     number = number_of(waiting)
-    thief = phone.other_browser(layout=DESKTOP)
-    thief.log_in()
+    thief = phone.log_in_elsewhere(layout=DESKTOP)
     assert thief.page is not None
     assert phone.answer(thief.page.number).h1 == APPROVED
     assert on(thief).h1 == HOME
@@ -489,8 +488,7 @@ def test_a_step_up_by_phone_takes_back_no_wrong_code(site: Site, phone: Owner, w
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
     waiting.turn_on_app()
-    guessing = phone.other_browser(layout=DESKTOP)
-    guessing.log_in()
+    guessing = phone.log_in_elsewhere(layout=DESKTOP)
     assert guessing.post("/log-in/verify?method=authentication-app", code=wrong(waiting.code())).status == 422
     assert wrong_codes(site) == 1
     site.clock.pass_(601)

@@ -443,8 +443,7 @@ def test_a_full_login_and_the_due_reset_at_once_are_one_result(
 ) -> None:
     start()
     site.clock.pass_(DAY)
-    other = grace.other_browser()
-    other.log_in()
+    other = grace.log_in_elsewhere()
     code = grace.next_code()
     done: list[int] = []
     if first == "login":

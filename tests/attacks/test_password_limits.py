@@ -413,8 +413,7 @@ def test_the_owner_is_told_of_a_log_in_in_a_new_browser_and_of_no_other(site: Si
     ada.log_out()
     ada.log_in_whole()
     assert len(subjects(site, ada, NEW_BROWSER)) == before
-    other = ada.other_browser(address="203.0.113.9")
-    other.log_in()
+    other = ada.log_in_elsewhere(address="203.0.113.9")
     assert len(subjects(site, ada, NEW_BROWSER)) == before, "not before the second factor"
     other.press("Verify", code=ada.next_code())
     assert len(subjects(site, ada, NEW_BROWSER)) == before + 1

@@ -90,8 +90,7 @@ def text_code(stage: Stage) -> Round:
     tess.turn_on_texts()
 
     def once() -> int:
-        browser = tess.other_browser()
-        browser.log_in()
+        browser = tess.log_in_elsewhere()
         return sessions(stage.race(request_of(browser, "/log-in/verify", code=stage.site.texted_code(PHONE))))
 
     return once
@@ -132,8 +131,7 @@ def last_step(stage: Stage) -> Round:
     bob = Owner.signed_up(stage.site, stage.name)
 
     def once() -> int:
-        browser = bob.other_browser()
-        browser.log_in()
+        browser = bob.log_in_elsewhere()
         browser.open("/settings/security/two-factor")
         browser.press("Authentication app")
         browser.secret = browser.press("Start").setup_key

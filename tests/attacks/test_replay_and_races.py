@@ -27,8 +27,7 @@ def test_the_same_code_opens_one_session(site: Site, ada: Owner, stranger: Owner
     assert stranger.press("Verify", code=code).h1 == "Welcome, Ada Lovelace"
     for seconds in (0, 15, 15):
         site.clock.pass_(seconds)
-        other = ada.other_browser()
-        other.log_in()
+        other = ada.log_in_elsewhere()
         page = other.press("Verify", code=code)
         assert page.status == 422
         assert not is_in(other)
@@ -39,8 +38,7 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
     site: Site, ada: Owner, stranger: Owner
 ) -> None:
     assert stranger.press("Verify", code=ada.code(30)).h1 == "Welcome, Ada Lovelace"
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     for ahead in (0, -30):
         assert other.press("Verify", code=ada.code(ahead)).status == 422
     site.clock.pass_(3600)
@@ -54,8 +52,7 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
 def test_the_code_that_finished_an_enrollment_does_not_log_in(site: Site) -> None:
     bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
-    other = bob.other_browser()
-    other.log_in()
+    other = bob.log_in_elsewhere()
     assert other.press("Verify", code=bob.code()).problems[0].startswith("That code was already used.")
     assert other.press("Verify", code=bob.next_code()).h1 == "Welcome, Ada Lovelace"
 
@@ -66,8 +63,7 @@ def test_a_code_used_at_step_up_does_not_log_in_and_vice_versa(site: Site, ada: 
     ada.press("Verify", password=ada.password)
     code = ada.code()
     assert ada.press("Verify", code=code).h1 == "Change your password"
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.press("Verify", code=code).status == 422
 
 
@@ -78,8 +74,7 @@ def test_a_used_code_stays_used_when_the_factor_is_turned_off_and_on_again(
     assert stranger.press("Verify", code=code).h1 == "Welcome, Ada Lovelace"
     stranger.post(f"{METHOD}/turn-off")
     stranger.post(f"{METHOD}/turn-back-on")
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.press("Verify", code=code).status == 422
 
 
@@ -91,12 +86,10 @@ def test_a_backup_code_works_once_and_only_for_its_owner(
     assert page.h1 == "Save your new backup code"
     successor = page.backup_code
     assert successor != ada.kept_code
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).status == 422
     assert other.post("/log-in/backup-code", code=successor).h1 == "Save your new backup code"
-    third = mallory.other_browser()
-    third.log_in()
+    third = mallory.log_in_elsewhere()
     assert third.post("/log-in/backup-code", code=mallory.kept_code).h1 == "Save your new backup code"
 
 
@@ -146,8 +139,7 @@ def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner
     with pytest.raises(LoginExpired):
         log_in.verify_backup_code(second, ada.kept_code, HERE)
     assert live_sessions(site) == 2
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code", "it was not used up"
 
 
@@ -313,8 +305,7 @@ def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
     tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     before = live_sessions(site, "tess")
     request = request_of(pending, "/log-in/verify", code=site.texted_code(PHONE))
     answers = racers.race(site, environ, [request] * AT_ONCE)
@@ -355,8 +346,7 @@ def test_twenty_resends_at_once_send_one_text(site: Site, environ: dict[str, str
     tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     site.clock.pass_(61)
     answers = racers.race(site, environ, [request_of(pending, "/log-in/verify", resend="1")] * AT_ONCE)
     assert sorted(a["status"] for a in answers) == [303] + [429] * (AT_ONCE - 1)

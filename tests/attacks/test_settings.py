@@ -67,8 +67,7 @@ def mine(site: Site) -> dict[str, Any]:
 
 @pytest.mark.parametrize("layout", ["desktop", "android", "iphone"])
 def test_a_stolen_session_changes_nothing_without_step_up(site: Site, ada: Owner, layout: str) -> None:
-    browser = ada.other_browser(layout=layout)
-    browser.log_in()
+    browser = ada.log_in_elsewhere(layout=layout)
     browser.press("Verify", code=ada.next_code())
     thief = thief_of(stale(browser))
     before = mine(site)
@@ -93,8 +92,7 @@ def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without
     bob.press("Start")
     bob.press("Verify", password=bob.password)
     assert bob.page.h1 == "Confirm your email"
-    thief = bob.other_browser()
-    thief.log_in()
+    thief = bob.log_in_elsewhere()
     thief = thief_of(stale(thief))
     assert thief.open(f"{METHOD}/email").path == f"{METHOD}/overview", "what the owner began is not the thief's"
     thief.post(f"{METHOD}/email", email="thief@example.org")
@@ -103,8 +101,7 @@ def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without
 
 def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(site: Site) -> None:
     bob = Owner.signed_up(site, "bob")
-    other = bob.other_browser()
-    other.log_in()
+    other = bob.log_in_elsewhere()
     thief = thief_of(stale(other))
     bob.log_out()
     bob.log_in()
@@ -123,16 +120,14 @@ def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(s
 def test_what_another_log_in_began_is_never_finished_by_the_owner(site: Site) -> None:
     """Otherwise an attacker's key, or a secret that an attacker saw, would become a factor of the owner."""
     bob = Owner.signed_up(site, "bob")
-    thief = bob.other_browser(address="203.0.113.9")
-    thief.log_in()
+    thief = bob.log_in_elsewhere(address="203.0.113.9")
     key = thief.new_key()
     thief.open(f"{S1}/security-key/overview")
     thief.press("Start")
     assert thief.press("Use security key", credential=key.create(thief.page.options())).h1 == "Name your key"
     thief.open(f"{METHOD}/overview")
     secret = thief.press("Start").setup_key
-    owner = bob.other_browser()
-    owner.log_in()
+    owner = bob.log_in_elsewhere()
     assert owner.open(f"{S1}/security-key").path == f"{S1}/security-key/overview"
     owner.open(f"{METHOD}/overview")
     assert owner.press("Start").setup_key != secret
@@ -205,8 +200,7 @@ FIELDS = {
 @one_database
 @pytest.mark.parametrize("layout", ["desktop", "android"])
 def test_every_form_demands_its_csrf_token_and_its_own_site(site: Site, ada: Owner, layout: str) -> None:
-    browser = ada.other_browser(layout=layout)
-    browser.log_in()
+    browser = ada.log_in_elsewhere(layout=layout)
     browser.press("Verify", code=ada.next_code())
     right, before = browser.token(), everything(site, but=set())
     own = f"http://{browser.host}"
@@ -313,8 +307,7 @@ def test_an_unproved_factor_cannot_log_in_and_an_abandoned_replacement_keeps_the
     old, new = ada.secret, replace_app(ada)
     assert new != old
     ada.press("Next")
-    stranger = ada.other_browser()
-    stranger.log_in()
+    stranger = ada.log_in_elsewhere()
     stranger.secret = new
     assert stranger.press("Verify", code=stranger.code()).status == 422
     ada.press("Verify", code=wrong(ada.code()))
@@ -453,8 +446,7 @@ def assert_nothing_inline(soup: BeautifulSoup, path: str) -> None:
 
 
 def test_an_attackers_wrong_passwords_at_step_up_do_not_count_for_the_owner(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.press("Verify", code=ada.next_code())
     thief = thief_of(stale(other))
     for _ in range(11):

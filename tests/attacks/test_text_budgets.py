@@ -292,8 +292,7 @@ def test_a_code_is_adopted_once_and_not_after_a_minute(site: Site, tess: Owner) 
 def test_the_next_text_voids_an_adopted_code_for_both(site: Site, tess: Owner) -> None:
     tess.log_in()
     code = site.texted_code(PHONE)
-    other = tess.other_browser()
-    other.log_in()
+    other = tess.log_in_elsewhere()
     site.clock.pass_(60)
     page = other.press("Resend code")
     assert not page.soup.find(id="resend-wait").has_attr("data-by-itself"), "once"
@@ -342,8 +341,7 @@ def test_only_a_log_in_adopts_and_only_the_code_of_a_log_in(site: Site, tess: Ow
     tess.log_in()
     assert tess.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     stale(tess).open("/settings/account/password")
-    other = tess.other_browser()
-    other.log_in()
+    tess.log_in_elsewhere()
     log_in_code = site.texted_code(PHONE)
     page = tess.press("Verify", password=tess.password)
     assert page.says(NOT_SENT)

@@ -392,8 +392,7 @@ def test_an_authentication_answer_adds_no_key(site: Site, vera: Owner) -> None:
 def test_a_counter_that_does_not_rise_is_refused_and_the_owner_is_notified(site: Site, place: str, shown: int) -> None:
     vera = with_key(site, "vera")
     while key_of(vera).credentials[0].sign_count < 9:
-        other = vera.other_browser()
-        other.log_in()
+        other = vera.log_in_elsewhere()
         assert other.use_key().h1 == HOME
     prompt = KeyPrompt(place, vera)
     if place == STEP_UP:
@@ -428,8 +427,7 @@ def test_after_five_wrong_answers_a_network_waits_even_for_the_right_one_and_oth
     assert not is_in(prompt.browser)
     assert unguessable_attempts(site, "vera") == 5, "a refused try is not counted again"
     assert second_factor_attempts(site, "vera") == 0
-    elsewhere = vera.other_browser(address="198.51.100.1")
-    elsewhere.log_in()
+    elsewhere = vera.log_in_elsewhere(address="198.51.100.1")
     assert elsewhere.use_key().h1 == HOME
     assert unguessable_attempts(site, "vera") == 0, "a full log-in"
 

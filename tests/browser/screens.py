@@ -879,8 +879,7 @@ def _with_phone(person: UserWithSecret) -> None:
     layout = person.layout
     _member(person)
     if layout == DESKTOP:
-        holder = person.other_browser(layout=ANDROID)
-        holder.log_in()
+        holder = person.log_in_elsewhere(layout=ANDROID)
         holder.turn_on_requests()
         person.log_in()
         person.client.set_cookie("phone", holder.cookie("phone") or "", domain=person.host.split(":")[0])
@@ -899,8 +898,7 @@ def _with_phone(person: UserWithSecret) -> None:
 def _elsewhere(person: UserWithSecret) -> Owner:
     _with_phone(person)
     person.site.clock.pass_(1)
-    browser = person.other_browser(layout=DESKTOP)
-    browser.log_in()
+    browser = person.log_in_elsewhere(layout=DESKTOP)
     assert browser.page is not None
     assert browser.page.number
     return browser

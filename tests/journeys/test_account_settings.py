@@ -32,8 +32,7 @@ def test_the_settings_link_to_every_page_in_each_layout(ada: Owner, grace: Owner
 
 def test_a_new_password_ends_every_other_session_and_keeps_this_one(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.open("/settings/account/password")
     page = ada.press("Save", password=NEW)
     assert page.path == "/settings/account"

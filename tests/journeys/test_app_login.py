@@ -477,8 +477,7 @@ def test_a_change_of_the_factors_ends_offline_access(ada: Owner, wiki: RelyingPa
 def test_a_new_password_ends_what_was_given_elsewhere_and_to_stay_but_not_what_this_session_gave(
     ada: Owner, wiki: RelyingParty
 ) -> None:
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     given = wiki.tokens(ada), wiki.tokens(elsewhere), wiki.tokens(ada, scope="openid offline_access")
     ada.post("/settings/account/password", password="seven brass wheels turning")
     assert [wiki.refresh(tokens["refresh_token"]).status for tokens in given] == [200, 400, 400]

@@ -144,8 +144,7 @@ def test_got_it_leads_to_the_page_that_was_asked_for(returning: Owner) -> None:
 
 
 def test_using_it_ends_every_other_session(enrolled: Owner) -> None:
-    elsewhere = enrolled.other_browser()
-    elsewhere.log_in()
+    elsewhere = enrolled.log_in_elsewhere()
     elsewhere.follow("Use a backup code")
     elsewhere.press("Verify", code=elsewhere.kept_code)
     assert elsewhere.open("/").h1 == "Welcome, Ada Lovelace"

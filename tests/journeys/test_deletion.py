@@ -35,8 +35,7 @@ def verify(site: Site, **credentials: object) -> int:
 
 def test_deleting_logs_out_everywhere_and_says_until_when_and_how_to_come_back(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.open("/settings/account")
     page = ada.follow("Delete my account")
     assert page.h1 == "Delete my account"
@@ -296,8 +295,7 @@ def test_the_next_account_has_nothing_of_a_deleted_one_not_even_its_number(site:
     ada, grace = Owner(site), Owner(site, "grace")
     ada.sign_up()
     ada.turn_on_app()
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.press("Verify", code="000000")
     earlier = site.services.accounts.named("ada")
     site.services.accounts.delete("ada")

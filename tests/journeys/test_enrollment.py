@@ -396,8 +396,7 @@ def test_a_first_factor_ends_every_other_session(ada: Owner) -> None:
 def test_the_code_that_finished_the_enrollment_is_refused_at_log_in(ada: Owner) -> None:
     ada.sign_up()
     ada.turn_on_app()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     page = elsewhere.press("Verify", code=ada.code())
     assert page.problems[0].startswith("That code was already used.")
 

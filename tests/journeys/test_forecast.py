@@ -111,8 +111,7 @@ def test_a_key_in_a_device_is_lost_with_that_device(
 def test_one_of_two_approving_phones_leaves_the_other(site: Site) -> None:
     ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_requests()
-    other = ada.other_browser(layout=IPHONE)
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=IPHONE)
     approved = ada.answer(other.page.number if other.page else None)
     assert approved.h1 == "You approved this login"
     other.post("/log-in/waiting")

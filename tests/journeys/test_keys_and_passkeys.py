@@ -434,8 +434,7 @@ def test_the_list_shows_what_is_known_of_each_key(ada: Owner, site: Site) -> Non
     for facts in said.values():
         assert facts[-2].startswith("Added on ")
         assert facts[-1] == "Not used yet"
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.use_key()
     said = listed(other.open(LIST))
     assert said["Blue key"][0] == "On another device"
@@ -794,8 +793,7 @@ def test_a_key_added_at_one_host_logs_in_at_the_other(site: Site, made: str, use
 
 def test_a_passkey_log_in_ends_the_earlier_session_of_the_browser(keyed: Owner) -> None:
     assert keyed.key is not None
-    other = keyed.other_browser()
-    other.log_in()
+    other = keyed.log_in_elsewhere()
     other.use_key()
     planted, told = other.cookie("session"), other.post(OPTIONS)
     page = other.post("/log-in", credential=keyed.key.get(json.loads(told.text)))
@@ -853,8 +851,7 @@ def test_a_passkey_is_not_offered_where_the_device_has_one(
     ada.log_out()
     ada.log_in()
     assert offers_passkey(ada.use_key()) is offered
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert offers_passkey(other.use_key()), "no passkey is kept in that one"
 
 

@@ -146,8 +146,7 @@ def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
 
 def test_a_computer_shows_the_phones_that_are_on_and_leads_to_them(phone: Owner) -> None:
     name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
-    computer = phone.other_browser(layout=DESKTOP, htmx=False)
-    computer.log_in()
+    computer = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     assert approve(phone, computer).h1 == HOME
     page = computer.open(TWO_FACTOR)
     assert page.says(f"Login requests On · {name} Manage phones")
@@ -163,8 +162,7 @@ def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(p
     assert (page.h1, page.path) == (NAME, METHOD)
     assert page.says(f"On {name} Added on January 15, 2027 Not used yet")
     assert (page.link("Manage phones"), page.link("Turn off")) == (PHONES, f"{METHOD}/turn-off")
-    other = phone.other_browser(layout=ANDROID, htmx=False)
-    other.log_in()
+    other = phone.log_in_elsewhere(layout=ANDROID, htmx=False)
     assert approve(phone, other).h1 == HOME
     assert other.open(TWO_FACTOR).says(f"It is on for {name}.")
 
@@ -186,8 +184,7 @@ def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
 
 
 def second_phone(phone: Owner) -> Owner:
-    other = phone.other_browser(layout=ANDROID, htmx=False)
-    other.log_in()
+    other = phone.log_in_elsewhere(layout=ANDROID, htmx=False)
     assert approve(phone, other).h1 == HOME
     assert other.open(TWO_FACTOR).button(NAME)["aria-checked"] == "false", "it is another phone"
     page = other.turn_on_requests()
@@ -219,8 +216,7 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
 def test_either_phone_can_approve(phone: Owner) -> None:
     other = second_phone(phone)
     for one in (phone, other):
-        browser = phone.other_browser(layout=DESKTOP, htmx=False)
-        browser.log_in()
+        browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
         assert approve(one, browser).h1 == HOME
 
 
@@ -262,8 +258,7 @@ def test_deleting_the_last_phone_shows_a_warning(phone: Owner) -> None:
 def test_a_phone_that_was_turned_off_elsewhere_is_not_turned_on_from_here(phone: Owner) -> None:
     other = second_phone(phone)
     other.post(f"{METHOD}/turn-off")
-    browser = phone.other_browser(layout=ANDROID, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=ANDROID, htmx=False)
     assert approve(phone, browser).h1 == HOME
     page = browser.open(TWO_FACTOR)
     assert "Turn back on" not in page.buttons
@@ -393,8 +388,7 @@ def test_deny_is_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
 
 @pytest.mark.parametrize("htmx", [False, True])
 def test_an_unanswered_request_is_shown_as_expired(site: Site, phone: Owner, htmx: bool) -> None:
-    browser = phone.other_browser(layout=DESKTOP, htmx=htmx)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=htmx)
     site.clock.pass_(300)
     assert "data-hx-get" in browser.open(NEWS).text
     page = browser.open("/log-in/waiting")
@@ -417,8 +411,7 @@ def test_a_wrong_number_is_reported_on_both_screens(phone: Owner, elsewhere: Own
 
 
 def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -> None:
-    newer = phone.other_browser(layout=DESKTOP)
-    newer.log_in()
+    newer = phone.log_in_elsewhere(layout=DESKTOP)
     page = elsewhere.open("/log-in/waiting")
     assert page.h1 == "Request replaced"
     assert page.says("A newer login ended this one.")
@@ -569,8 +562,7 @@ def test_pages_that_a_browser_stores_never_show_a_request(phone: Owner, elsewher
 
 
 def test_one_poll_is_one_statement(phone: Owner, site: Site) -> None:
-    browser = phone.other_browser(layout=DESKTOP, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     site.statements.clear()
     assert browser.open(NEWS).status == 204
     assert len(site.statements) == 1
@@ -579,8 +571,7 @@ def test_one_poll_is_one_statement(phone: Owner, site: Site) -> None:
 @one_database
 @pytest.mark.no_cover
 def test_one_poll_takes_at_most_half_a_millisecond_of_processor_time(phone: Owner) -> None:
-    browser = phone.other_browser(layout=DESKTOP, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     cookies = "; ".join(f"{name}={value}" for name, value in cookies_of(browser).items())
     headers = {"User-Agent": AGENTS[DESKTOP], "Cookie": cookies}
     environ = create_environ(NEWS, f"http://{HOST}", headers=headers)  # once: a test client costs as much as the poll
@@ -629,8 +620,7 @@ def test_a_text_stands_in_when_the_account_has_a_phone_number(phone: Owner, site
 def test_when_text_messages_are_on_the_stand_in_is_that_method(phone: Owner, site: Site) -> None:
     phone.turn_on_texts()
     site.clock.pass_(61)
-    browser = phone.other_browser(layout=DESKTOP, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     if seen(browser).h1 != WAITING:
         browser.post("/log-in/methods", method="login-requests")
     site.clock.pass_(61)
@@ -734,8 +724,7 @@ def test_on_a_phone_of_two_accounts_each_request_names_its_account(phone: Owner)
     grace = another_user_on(phone)
     grace.press("Got it")
     for one in (phone, grace):
-        browser = one.other_browser(layout=DESKTOP, htmx=False)
-        browser.log_in()
+        one.log_in_elsewhere(layout=DESKTOP, htmx=False)
     page = grace.open(REQUESTS)
     assert page.says("@ada")
     assert page.says("@grace")

@@ -41,11 +41,9 @@ def test_not_you_lists_its_actions_ends_every_session_and_sends_a_link(
     enrolled: Owner, site: Site, notice: str
 ) -> None:
     ada = enrolled
-    elsewhere = ada.other_browser(layout=ANDROID if ada.layout == DESKTOP else DESKTOP)
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere(layout=ANDROID if ada.layout == DESKTOP else DESKTOP)
     elsewhere.press("Verify", code=ada.next_code(), remember="y")
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     reader = ada.other_browser()
     for _ in range(2):
         page = reader.open(notice)
@@ -217,8 +215,7 @@ def test_an_owner_with_a_session_stays_logged_in_and_chooses_a_new_password(
     enrolled: Owner, site: Site, notice: str
 ) -> None:
     ada = enrolled
-    thief = ada.other_browser()
-    thief.log_in()
+    thief = ada.log_in_elsewhere()
     thief.press("Verify", code=ada.next_code())
     ada.open(notice)
     assert effects(ada)[0] == "All your other devices will be logged out. This one stays logged in."
@@ -269,8 +266,7 @@ def test_the_page_in_the_settings_requires_a_session(ada: Owner, site: Site) -> 
 
 def test_without_an_address_it_works_and_mentions_no_email(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     ada.open(HERE)
     ada.press("Log out all other devices")
     assert not is_in(other)

@@ -33,8 +33,7 @@ def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
 
 def firefox(ada: Owner, address: str = THERE, **fields: str) -> Owner:
     """Ada's own Firefox at another address, logged in."""
-    other = ada.other_browser(layout=DESKTOP, htmx=False, address=address, agent=FIREFOX)
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=DESKTOP, htmx=False, address=address, agent=FIREFOX)
     assert other.press("Verify", code=ada.next_code(), **fields).h1 == "Welcome, Ada Lovelace"
     return other
 
@@ -125,8 +124,7 @@ def test_two_sessions_of_equal_devices_are_told_apart_by_place_and_time(ada: Own
 
 
 def test_an_unknown_device_is_called_unknown_and_its_user_agent_is_not_shown(ada: Owner) -> None:
-    other = ada.other_browser(layout=DESKTOP, htmx=False, agent="<b>Call 0900 123</b> to stay safe")
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=DESKTOP, htmx=False, agent="<b>Call 0900 123</b> to stay safe")
     other.press("Verify", code=ada.next_code())
     page = ada.open(SESSIONS)
     assert names(page)[1] == "An unknown device"
@@ -168,8 +166,7 @@ def test_a_browser_can_forget_itself(ada: Owner) -> None:
 
 def test_log_out_all_others_ends_the_rest_and_forgets_browsers_when_asked(ada: Owner, site: Site) -> None:
     other, remembered = firefox(ada), firefox(ada, "198.51.100.9", remember="y")
-    pending = ada.other_browser(layout=DESKTOP, htmx=False)
-    pending.log_in()
+    pending = ada.log_in_elsewhere(layout=DESKTOP, htmx=False)
     page = ada.open(SESSIONS)
     assert page.field("Also remove remembered browsers").has_attr("checked")
     data = {"csrf_token": ada.token(), "others": "1"}

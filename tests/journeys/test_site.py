@@ -285,8 +285,7 @@ class TestSiteWithTwoLanguages:
         ada = Owner.signed_up(site)
         latin = {"Accept-Language": "la"}
         assert ada.open("/settings/language", headers=latin).soup.find("html")["lang"] == "en"
-        elsewhere = ada.other_browser()
-        elsewhere.log_in()
+        elsewhere = ada.log_in_elsewhere()
         ada.press("Save", language="la")
         for page in (elsewhere.open("/"), elsewhere.open("/nothing-here"), elsewhere.open("/about")):
             assert page.soup.find("html")["lang"] == "la"

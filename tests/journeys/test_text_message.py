@@ -390,8 +390,7 @@ def test_a_box_that_was_cleared_in_the_settings_stays_so_until_the_number_is_con
 
 def test_turning_it_on_is_notified_by_email_and_ends_every_other_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.turn_on_texts()
     assert site.emails(ada.email)[0].subject == "Text message was turned on (Nightlatch)"
     assert elsewhere.open("/").path == "/log-in"
@@ -542,8 +541,7 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(tex
 
 
 def test_the_code_is_taken_from_a_message_that_is_pasted_whole(texted: Owner, site: Site) -> None:
-    stranger = texted.other_browser()
-    stranger.log_in()
+    stranger = texted.log_in_elsewhere()
     pasted = site.texts(PHONE)[0].text.replace("\n", "")  # as browsers do in a field of one line
     assert stranger.press("Verify", code=pasted).h1 == HOME
 
@@ -867,8 +865,7 @@ def test_a_log_in_whose_text_a_cap_refuses_continues_and_says_when_to_resend(tex
 def test_the_method_of_the_last_log_in_comes_first_whatever_step_up_was_proved_with(texted: Owner, site: Site) -> None:
     ada = texted
     ada.turn_on_app()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     elsewhere.open("/log-in/methods")
     elsewhere.press("Authentication app")
     assert elsewhere.press("Verify", code=elsewhere.next_code()).h1 == HOME
@@ -881,8 +878,7 @@ def test_the_method_of_the_last_log_in_comes_first_whatever_step_up_was_proved_w
     site.clock.pass_(61)
     assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")
     assert elsewhere.open(TEXTS).says("Last used on"), "a step-up is a use too"
-    asked = ada.other_browser()
-    asked.log_in()
+    asked = ada.log_in_elsewhere()
     asked.open("/log-in/backup-code")
     assert asked.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
     assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")

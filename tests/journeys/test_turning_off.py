@@ -190,8 +190,7 @@ def test_after_ten_minutes_it_has_to_be_enrolled_again(site: Site) -> None:
 
 def test_a_factor_that_was_turned_off_proves_nothing(site: Site) -> None:
     ada = enrolled(site, DESKTOP)
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.post(OFF)
     page = elsewhere.press("Verify", code=elsewhere.next_code())
     assert page.path == "/log-in"

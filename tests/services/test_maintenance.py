@@ -49,8 +49,7 @@ def ada(site: Site) -> Owner:
     ada.press("Start")
     site.clock.pass_(660)
     ada.post("/settings/account/password", password="seven brass wheels turning")
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     elsewhere.press("Verify", code=ada.code(ahead=DAY))
     site.emails()
     return ada

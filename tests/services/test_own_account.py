@@ -67,8 +67,7 @@ def test_a_change_of_the_username_is_stopped_once(site: Site, ada: Owner) -> Non
 def test_a_page_of_a_change_that_was_stopped_elsewhere_says_so(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/username")
     ada.press("Save", username="countess")
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.open("/settings/account/username")
     ada.press("Keep @ada")
     other.press("Keep @ada")
@@ -79,8 +78,7 @@ def test_a_page_of_a_change_that_was_stopped_elsewhere_says_so(site: Site, ada: 
 def test_a_page_of_a_change_that_is_stopped_at_the_same_moment_says_so(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/username")
     ada.press("Save", username="countess")
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.open("/settings/account/username")
     while_paused(
         site,

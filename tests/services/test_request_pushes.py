@@ -133,8 +133,7 @@ def test_a_push_is_declarative_web_push_and_never_has_the_number(
 
 def test_every_phone_with_notifications_gets_one_push(site: Site, phone: Owner, service: FailingPushes) -> None:
     for place, said in enumerate((subscription("two"), "")):
-        other = phone.other_browser(layout=ANDROID)
-        other.log_in()
+        other = phone.log_in_elsewhere(layout=ANDROID)
         assert other.page is not None
         phone.answer(other.page.number)
         other.post("/log-in/waiting")

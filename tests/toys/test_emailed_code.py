@@ -83,8 +83,7 @@ def test_the_page_says_that_it_is_on_its_way_and_when_another_can_be_sent(box: M
 
 def test_a_code_of_another_log_in_opens_none_but_its_own(box: MailUser) -> None:
     ada = box.owner
-    eve = ada.other_browser(address="198.51.100.7")
-    eve.log_in()
+    ada.log_in_elsewhere(address="198.51.100.7")
     of_eve = box.code()
     ada.log_in()
     assert ada.press("Verify", code=of_eve).problems == [box.replayed]
@@ -95,8 +94,7 @@ def test_a_code_that_went_to_an_address_that_was_changed_since_is_void(box: Mail
     ada = box.owner
     ada.log_in()
     ada.press("Verify", code=box.code())
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     old = box.code()
     ada.open("/settings/account/email")
     ada.press("Save", email="countess@example.org")

@@ -188,8 +188,7 @@ def test_turning_it_off_leaves_the_password_and_turning_it_back_on_makes_no_used
 
 def test_a_code_proves_nothing_once_the_method_is_off(on: MethodUser) -> None:
     ada = on.owner
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     code = on.code()
     on.turn_off()
     page = elsewhere.press("Verify", code=code)

@@ -88,8 +88,7 @@ def settle(site: Site) -> dict[str, Any]:
     eve.press("Next", email=eve.email)
     people["eve"] = {**browser_of(eve), "token": App(site).token("eve", eve.password)}
 
-    waiting = ada.other_browser(address="192.0.2.7")
-    waiting.log_in()
+    waiting = ada.log_in_elsewhere(address="192.0.2.7")
     people["waiting"] = browser_of(waiting)
     reader = Person(site.app, address="192.0.2.8")
     reader.open("/forgot-password")
