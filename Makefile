@@ -109,7 +109,7 @@ lock: $(DEV)  ## write the newest versions, with their hashes, to the three lock
 
 licences: $(DEV)  ## write the licences of what a site installs to docs/licences.md
 	@{ printf '# Licences\n\nOf what `make serve` installs, as the packages say. `make licences` writes this page.\n\n' && \
-	$(BIN)/pip-licenses --from=mixed --format=markdown --packages $$(sed -n 's/^\([A-Za-z0-9._-]*\)[^=]*==.*/\1/p' \
+	$(BIN)/pip-licenses --from=mixed --format=markdown --packages $$(sed -n '/win32/d; s/^\([A-Za-z0-9._-]*\)[^=]*==.*/\1/p' \
 	  requirements.lock) | sed '/^| zxcvbn-rs-py /s/UNKNOWN/MIT    /'; } >docs/licences.md  # it has a file with it only
 
 sbom: $(DEV)  ## print the software bill of materials (CycloneDX, JSON) of what a site installs

@@ -58,7 +58,10 @@ def test_the_lock_files_agree() -> None:
 
 
 def test_the_list_of_licences_is_of_the_locked_versions() -> None:
+    """What only some Pythons or systems need is on it where the one that wrote it needs it."""
     rows = re.findall(r"^\| (\S+) +\| (\S+) +\| (.+?) +\|$", (ROOT / "docs/licences.md").read_text(), re.MULTILINE)
     listed = {canonicalize_name(name): version for name, version, _ in rows if name != "Name"}
-    assert listed == versions(SITE), "run make licences"
+    locks = [(canonicalize_name(r.name), str(r.specifier).removeprefix("=="), r.marker) for r, _ in locked(SITE)]
+    assert listed.items() <= {(name, version) for name, version, _ in locks}, "run make licences"
+    assert {name for name, _, marker in locks if marker is None} <= listed.keys(), "run make licences"
     assert "UNKNOWN" not in {licence for _, _, licence in rows}

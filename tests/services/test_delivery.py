@@ -225,6 +225,26 @@ def test_a_log_out_of_an_app_waits_for_the_messages_to_people(site: Site) -> Non
     assert order == [mail.sent], "the email had been sent"
 
 
+def test_an_app_that_does_not_respond_delays_the_log_outs_of_other_apps_once_a_round(site: Site) -> None:
+    asked: list[str] = []
+
+    def tell(told: LogOut) -> None:
+        asked.append(told.client_id)
+        if told.client_id == "dead":
+            raise Unreachable("took longer than 5 s")
+
+    with site.db.write() as tx:
+        for client_id, session in (("dead", "s1"), ("dead", "s2"), ("wiki", "s3"), ("dead", "s4"), ("wiki", "s5")):
+            told = LogOut(client_id, "https://app.example/log-out", (), "RS256", "subject", session)
+            site.outbox.post_log_out(tx, told, client_id.title())
+    delivery = replace(site.delivery(), tell=tell)
+    assert delivery.deliver_due() == 2
+    assert asked == ["dead", "wiki", "wiki"]
+    delivery.deliver_due()
+    delivery.deliver_due()
+    assert asked == ["dead", "wiki", "wiki", "dead", "dead"], "each is tried all the same"
+
+
 def test_a_mistake_in_a_template_delays_its_message_only(site: Site) -> None:
     class OneTemplate(PlainRenderer):
         def render_email(self, template: str, /, **facts: object) -> RenderedEmail:

@@ -13,7 +13,7 @@ from threading import Event, Lock, Thread
 from typing import Literal, cast
 
 import structlog
-from sqlalchemy import ColumnElement, and_, func, not_, select, update
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, update
 
 from ..domain.ports import (
     LONGEST_WAIT,
@@ -123,19 +123,21 @@ class Delivery:
         do_each(self.prepare, lambda prepare: prepare(), lambda prepare: prepare.__qualname__)
 
     def _deliver_all(self, channels: Sequence[str], stop: Event | None) -> int:
-        sent = 0
-        while not (stop and stop.is_set()) and (message := self._claim(channels)):
-            sent += self._deliver(message)
+        """An app that does not respond to a log-out gets nothing more in this round: others must not wait for it."""
+        sent, silent_apps = 0, set[str]()
+        while not (stop and stop.is_set()) and (message := self._claim(channels, silent_apps)):
+            sent += self._deliver(message, silent_apps)
         return sent
 
-    def _claim(self, channels: Sequence[str]) -> Message | None:
+    def _claim(self, channels: Sequence[str], silent_apps: set[str]) -> Message | None:
         """Claims one due message of the channels for this worker; None when nothing is due."""
+        wanted = or_(Message.app_name.is_(None), Message.app_name.not_in(silent_apps))
         while True:
             now = self.core.clock.now()
             # new messages first: a mail server that stalls on a few must not delay the others
             # and so must an app's server, which people do not wait for
             first = Message.channel == LOG_OUT, Message.attempts, Message.due_at, Message.id
-            due = select(Message.id).where(*self._due(channels, now)).order_by(*first).limit(1)
+            due = select(Message.id).where(*self._due(channels, now), wanted).order_by(*first).limit(1)
             with self.core.db.read() as tx:
                 candidate = tx.scalar(due)
             if candidate is None:
@@ -157,7 +159,7 @@ class Delivery:
         claimed = and_(until.is_not(None), until.between(now + 1, latest + self.core.policy.worker_claims_for))
         return Message.state == OWED, Message.channel.in_(channels), not_(waits), not_(claimed)
 
-    def _deliver(self, message: Message) -> bool:
+    def _deliver(self, message: Message, silent_apps: set[str]) -> bool:
         if message.attempts > len(self.core.policy.retry_after) + 1:
             self._give_up(message, "no attempt came to an end: it may have killed its workers")
             return False
@@ -192,6 +194,8 @@ class Delivery:
             self._give_up(message, str(refusal))
         except Unreachable as failure:
             self._put_off(message, str(failure), failure.wait)
+            if message.app_name is not None:
+                silent_apps.add(message.app_name)
         except Exception as error:  # a bug in an adapter
             self._put_off_with_bug(message, error)
         else:
