@@ -19,7 +19,7 @@ class Refusal(Exception):
     field: ClassVar[str | None] = None
     status: ClassVar[int] = 422
     sentence: ClassVar[Sentence | None] = None
-    """Of a refusal that is not in the table of `web/words.py`. %(wait)s stands for how long to wait."""
+    """Of one that is not in the table of `web/words.py`. The placeholders are its facts, and how long to `wait`."""
 
     @property
     def wait(self) -> int | None:
