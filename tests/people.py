@@ -421,6 +421,11 @@ class Owner(Person):
         self.open("/log-in")
         return self.press("Log in", username=self.username, password=password or self.password, **fields)
 
+    def log_in_again(self, password: str | None = None, **fields: str) -> Page:
+        """The same after logging out."""
+        self.log_out()
+        return self.log_in(password, **fields)
+
     def log_in_whole(self) -> Page:
         page = self.log_in()
         return self.press("Verify", code=self.next_code()) if page.h1 == "Enter your code" else page

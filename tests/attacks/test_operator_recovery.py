@@ -310,8 +310,7 @@ def test_a_login_with_the_password_alone_stops_nothing_and_finishes_nothing(
     site: Site, grace: Owner, start: Callable[[], int], recoveries: Recoveries
 ) -> None:
     """Also from a remembered browser, where the password is the whole log-in."""
-    grace.log_out()
-    grace.log_in()
+    grace.log_in_again()
     grace.press("Verify", code=grace.next_code(), remember="y")
     grace.log_out()
     start()

@@ -259,8 +259,7 @@ def test_the_page_of_a_wrong_password_reads_the_same_when_a_right_one_was_not_co
 
 
 def test_a_known_browser_is_told_that_the_password_is_wrong_and_gets_no_link(site: Site, ada: Owner) -> None:
-    ada.log_out()
-    page = ada.log_in("a wrong password")
+    page = ada.log_in_again("a wrong password")
     assert page.problems == ["Wrong username or password. Check both and try again."]
     assert BUTTON not in page.buttons
 

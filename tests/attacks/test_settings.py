@@ -103,8 +103,7 @@ def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(s
     bob = Owner.signed_up(site, "bob")
     other = bob.log_in_elsewhere()
     thief = thief_of(stale(other))
-    bob.log_out()
-    bob.log_in()
+    bob.log_in_again()
     bob.open(S1)
     bob.press("Authentication app")
     secret = bob.press("Start").setup_key

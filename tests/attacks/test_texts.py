@@ -478,8 +478,7 @@ def test_an_unconfirmed_number_gets_no_log_in_code(site: Site) -> None:
     tess.open(CHANGE)
     tess.press("Save", phone=OTHER)
     site.clock.pass_(61)
-    tess.log_out()
-    tess.log_in()
+    tess.log_in_again()
     assert len(site.texts(OTHER)) == before + 1, "the one that asks whose it is"
     assert tess.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 

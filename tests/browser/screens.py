@@ -526,8 +526,7 @@ def _enrolled(person: UserWithSecret) -> None:
 
 def _pending(person: UserWithSecret) -> None:
     _enrolled(person)
-    person.log_out()
-    person.log_in()
+    person.log_in_again()
 
 
 def _touching(person: UserWithSecret) -> None:
@@ -566,8 +565,7 @@ def _with_keys(person: UserWithSecret) -> None:
 
 def _pending_by_key(person: UserWithSecret) -> None:
     _with_one_key(person)
-    person.log_out()
-    person.log_in()
+    person.log_in_again()
 
 
 def _operator_without_key(person: UserWithSecret) -> None:
@@ -934,8 +932,7 @@ def _waiting(person: UserWithSecret) -> None:
     account, phones = services.accounts.named(person.username), services.phone_numbers
     with services.db.write() as tx:
         phones.keep(tx, account, phones.read(person.phone, ""))
-    person.log_out()
-    person.log_in()
+    person.log_in_again()
 
 
 def _waiting_and_expired(person: UserWithSecret) -> None:

@@ -80,8 +80,7 @@ def test_an_approval_on_a_phone_is_told_as_mca(site: Site, wiki: RelyingParty) -
 def test_a_backup_code_is_told_as_otp(site: Site, ada: Owner, wiki: RelyingParty) -> None:
     ada.turn_on_app()
     ada.press("Got it")
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.open("/log-in/backup-code")
     ada.press("Verify", code=ada.kept_code)
     assert told(wiki, ada)["amr"] == ["pwd", "otp", "mfa"]
@@ -98,8 +97,7 @@ def test_a_key_is_asked_for_by_itself(site: Site, ada: Owner) -> None:
     ada.turn_on_key()
     ada.press("Got it")
     ada.turn_on_app()
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.open("/log-in/verify?method=authentication-app")
     ada.press("Verify", code=ada.next_code())
     vault.send(ada)

@@ -70,8 +70,7 @@ def test_a_full_login_within_thirty_days_undoes_the_deletion_and_the_next_page_s
 
 def test_the_password_alone_does_not_undo_it_where_a_second_factor_is_on(enrolled: Owner, site: Site) -> None:
     """Also in a browser that was remembered: it is no longer."""
-    enrolled.log_out()
-    enrolled.log_in()
+    enrolled.log_in_again()
     enrolled.press("Verify", code=enrolled.next_code(), remember="y")
     delete(enrolled)
     assert enrolled.log_in().h1 == "Enter your code"

@@ -315,8 +315,7 @@ def test_the_first_log_in_from_a_new_place_is_pointed_out(phone: Owner, elsewher
     is_laptop = page.soup.select_one(".objects svg path")["d"].startswith("M5.5 5h13")
     assert is_laptop == (elsewhere.layout == DESKTOP), "the drawing is of the device that logs in"
     assert approve(phone, elsewhere).h1 == HOME
-    elsewhere.log_out()
-    elsewhere.log_in()
+    elsewhere.log_in_again()
     assert not phone.open(REQUESTS).says("New device or location")
     device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
     assert phone.follow(f"Review {device}").says("Yes, you've logged in from there before")
@@ -333,8 +332,7 @@ def test_a_remembered_browser_is_not_asked_again(phone: Owner, elsewhere: Owner)
     phone.answer(seen(elsewhere).number)
     elsewhere.open("/log-in/waiting")
     assert elsewhere.press("I've approved it", remember="y").h1 == HOME
-    elsewhere.log_out()
-    assert elsewhere.log_in().h1 == HOME
+    assert elsewhere.log_in_again().h1 == HOME
 
 
 def test_the_requested_page_follows(phone: Owner) -> None:
@@ -345,8 +343,7 @@ def test_the_requested_page_follows(phone: Owner) -> None:
 
 
 def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
-    phone.log_out()
-    page = phone.log_in()
+    page = phone.log_in_again()
     assert page.h1 == WAITING
     assert page.link("Approve on this phone") == REQUESTS
     assert approve(phone, phone).h1 == HOME
@@ -446,8 +443,7 @@ def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Own
         page = browser.press("Authentication app")
     assert page.h1 == "Enter your code"
     assert browser.press("Verify", code=browser.next_code()).h1 == HOME
-    browser.log_out()
-    assert browser.log_in().h1 == "Enter your code"
+    assert browser.log_in_again().h1 == "Enter your code"
     page = browser.follow("Choose a different two-factor authentication method")
     assert [b for b in page.buttons if b.startswith("Login request")] == ["Login request to your phone"]
     page = browser.press("Login request to your phone")
@@ -613,8 +609,7 @@ def test_a_text_stands_in_when_the_account_has_a_phone_number(phone: Owner, site
     assert len(site.texts()) == 2
     assert browser.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     assert browser.open(TWO_FACTOR).button("Text message")["aria-checked"] == "false"
-    browser.log_out()
-    assert browser.log_in().h1 == WAITING
+    assert browser.log_in_again().h1 == WAITING
 
 
 def test_when_text_messages_are_on_the_stand_in_is_that_method(phone: Owner, site: Site) -> None:

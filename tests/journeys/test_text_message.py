@@ -332,8 +332,7 @@ def test_cancel_changes_nothing_and_the_number_is_not_stored(ada: Owner, site: S
     page = ada.follow("Cancel")
     assert page.button("Text message")["aria-checked"] == "false"
     assert ada.open("/settings/account").says("Not added")
-    ada.log_out()
-    assert ada.log_in().h1 == HOME
+    assert ada.log_in_again().h1 == HOME
 
 
 def test_contacts_find_the_account_only_when_the_checkbox_stays_ticked(ada: Owner, site: Site) -> None:
@@ -441,8 +440,7 @@ def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
     assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     before = len(site.texts())
     site.clock.pass_(61)
-    ada.log_out()
-    assert ada.log_in().h1 == HOME
+    assert ada.log_in_again().h1 == HOME
     assert len(site.texts()) == before
 
 
@@ -451,8 +449,7 @@ def test_after_turning_it_back_on_codes_are_texted_again(texted: Owner, site: Si
     ada.post(f"{TEXTS}/turn-off?again=1")
     ada.open(TWO_FACTOR)
     assert ada.press("Turn back on").receipts == ["Text message is back on. We sent you a confirmation email."]
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
@@ -467,8 +464,7 @@ def test_the_code_is_sent_after_the_right_password_and_names_the_host_that_asks_
     ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_texts()
     site.clock.pass_(61)
-    ada.log_out()
-    assert ada.log_in("not my password").status == 422
+    assert ada.log_in_again("not my password").status == 422
     assert len(site.texts()) == 1
     page = ada.log_in()
     assert page.h1 == "Enter your code"
@@ -506,8 +502,7 @@ def test_within_a_minute_of_a_text_none_is_sent_and_the_page_says_when_the_next_
 
 
 def test_a_second_log_in_within_the_minute_accepts_the_code_of_the_first(texted: Owner, site: Site) -> None:
-    texted.log_out()
-    texted.log_in()
+    texted.log_in_again()
     code = site.texted_code(PHONE)
     elsewhere = texted.other_browser()
     assert elsewhere.log_in().says("You can request a new code in 60 seconds.")
@@ -517,8 +512,7 @@ def test_a_second_log_in_within_the_minute_accepts_the_code_of_the_first(texted:
 
 def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(texted: Owner, site: Site) -> None:
     ada = texted
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     first = site.texted_code(PHONE)
     page = ada.press("Verify", code=other_than(first))
     assert (page.status, page.problems) == (422, [WRONG])
@@ -529,8 +523,7 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(tex
     assert ada.press("Verify", code="").problems == ["Enter the complete code."], "it costs no attempt"
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     site.clock.pass_(301)
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     code = site.texted_code(PHONE)
     site.clock.pass_(599)
     ada.open("/log-in/verify")
@@ -560,8 +553,7 @@ def test_a_used_code_is_reported_as_used(texted: Owner, site: Site) -> None:
 
 def test_one_log_in_gets_at_most_three_texts(texted: Owner, site: Site) -> None:
     ada = texted
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     for _ in range(2):
         site.clock.pass_(60)
         assert ada.press("Resend code").problems == []
@@ -593,8 +585,7 @@ def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chose
     assert "Resend code" not in page.buttons
     assert ada.press("Verify", code=ada.next_code()).h1 == HOME
     site.clock.pass_(61)
-    ada.log_out()
-    page = ada.log_in()
+    page = ada.log_in_again()
     assert page.says("authentication app"), "the method of the log-in before comes first"
     assert len(site.texts()) == before + 1, "nothing is texted to somebody who is asked for another method"
     page = ada.follow("Choose a different two-factor authentication method")
@@ -605,8 +596,7 @@ def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chose
     assert len(site.texts()) == before + 2
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     site.clock.pass_(61)
-    ada.log_out()
-    assert ada.log_in().says("text to ...56")
+    assert ada.log_in_again().says("text to ...56")
 
 
 def test_switching_between_methods_sends_one_text(texted: Owner, site: Site) -> None:
@@ -628,8 +618,7 @@ def test_switching_between_methods_sends_one_text(texted: Owner, site: Site) -> 
 
 def test_without_the_phone_the_backup_code_logs_in(texted: Owner, site: Site) -> None:
     ada = texted
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=ada.kept_code)
     assert page.h1 == "Save your new backup code"
@@ -662,8 +651,7 @@ def test_step_up_texts_a_code_after_the_password_and_continues(texted: Owner, si
 def test_step_up_with_another_method_sends_a_text_only_when_it_is_chosen(texted: Owner, site: Site) -> None:
     ada = texted
     ada.turn_on_app()
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.post("/log-in/methods", method="authentication-app")
     ada.press("Verify", code=ada.next_code())
     site.clock.pass_(660)

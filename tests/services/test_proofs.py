@@ -100,8 +100,7 @@ def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
     assert proofs(site) == {"password": 0}
     ada.turn_on_app()
     ada.press("Got it")
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.press("Verify", code=ada.next_code())
     assert proofs(site) == {"password": 0, APP: 0}
     site.clock.pass_(60)
@@ -116,8 +115,7 @@ def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
     assert ada.key is not None
     with_passkey(ada, ada.key)
     assert proofs(site) == {KEY_METHOD: 0}, "a passkey alone proves no password"
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.open("/log-in/backup-code")
     ada.press("Verify", code=ada.kept_code)
     assert proofs(site) == {"password": 0, "backup-code": 0}

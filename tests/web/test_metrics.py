@@ -87,15 +87,13 @@ def test_a_login_is_counted_by_what_was_proved_and_by_its_outcome(site: Site, ad
     assert (counted.logins(method, "refused"), counted.logins(method, "success")) == (1, 1)
     assert counted.logins("password", "success") == 0
     bob = Owner.signed_up(site, "bob")
-    bob.log_out()
-    bob.log_in()
+    bob.log_in_again()
     assert counted.logins("password", "success") == 1
 
 
 @one_database
 def test_a_backup_code_is_counted_as_a_method(site: Site, ada: Owner) -> None:
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     counted = Counted(site)
     ada.open("/log-in/backup-code")
     ada.press("Verify", code="AAAA-AAAA-AAAA-AAAA")
