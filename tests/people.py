@@ -299,10 +299,10 @@ class Owner(Person):
         self.key: Authenticator | None = None
 
     @classmethod
-    def signed_up(cls, site: Any, username: str = "ada", **options: Any) -> Self:
+    def signed_up(cls, site: Any, username: str = "ada", *, confirm_email: bool = True, **options: Any) -> Self:
         """Someone who is logged in, without a second factor."""
         owner = cls(site, username, **options)
-        owner.sign_up()
+        owner.sign_up(confirm_email)
         return owner
 
     def sign_up(self, confirm_email: bool = True) -> Page:
@@ -421,6 +421,11 @@ class Owner(Person):
         self.open("/log-in")
         return self.press("Log in", username=self.username, password=password or self.password, **fields)
 
+    def log_in_again(self, password: str | None = None, **fields: str) -> Page:
+        """The same after logging out."""
+        self.log_out()
+        return self.log_in(password, **fields)
+
     def log_in_whole(self) -> Page:
         page = self.log_in()
         return self.press("Verify", code=self.next_code()) if page.h1 == "Enter your code" else page
@@ -431,3 +436,9 @@ class Owner(Person):
         twin.password, twin.secret, twin.kept_code = self.password, self.secret, self.kept_code
         twin.key = self.key
         return twin
+
+    def log_in_elsewhere(self, **options: Any) -> Owner:
+        """Another browser with the password entered: logged in, or asked for the second factor."""
+        other = self.other_browser(**options)
+        other.log_in()
+        return other

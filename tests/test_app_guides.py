@@ -61,8 +61,7 @@ def test_every_option_that_the_guide_names_is_one(site: Site, option: str) -> No
 
 
 def test_a_real_client_logs_in_with_the_four_values(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     words = next(words for words in commands(CONNECT) if words[:2] == ["apps", "create"])
     made = facts(site.app.test_cli_runner().invoke(args=words).stdout)
     server = Person(site.app, address="198.51.100.44")

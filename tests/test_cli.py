@@ -161,8 +161,7 @@ def test_the_names_of_deleted_accounts_stay_taken_when_the_keys_were_rotated(
 
 
 def test_accounts_are_listed_and_shown_without_secrets(site: Site, run: Run) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     create(run)
     assert run("accounts", "list").output == "ada\tada@example.org\tAda Lovelace\ngrace\t-\tGrace Hopper\n"
@@ -190,11 +189,9 @@ def test_an_unknown_account_is_answered_by_one_sentence(run: Run, words: tuple[s
 def test_a_user_whose_factors_the_operator_turned_off_logs_in_with_the_password_and_reads_it_in_the_activity(
     site: Site, run: Run
 ) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     result = run("accounts", "reset-second-factors", "ada", "--why", "She lost her phone in Turin.")
     assert result.exit_code == 0
     assert ada.open("/").path == "/log-in"
@@ -206,16 +203,14 @@ def test_a_user_whose_factors_the_operator_turned_off_logs_in_with_the_password_
 
 
 def test_logging_a_user_out_ends_every_session(site: Site, run: Run) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     assert run("accounts", "log-out", "ada").exit_code == 0
     assert ada.open("/").path == "/log-in"
     assert "logged you out on all devices" in site.emails(ada.email)[0].subject
 
 
 def test_deleting_an_account_deletes_all_its_rows(site: Site, run: Run) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     assert run("accounts", "delete", "ada").output == "Deleted ada.\n"
     assert site.count(Account) == site.count(Factor) == 0
@@ -259,8 +254,7 @@ def test_resealing_without_the_old_key_names_it(site: Site, environ: dict[str, s
 def test_after_resealing_the_old_key_can_be_removed(
     site: Site, run: Run, environ: dict[str, str], overrides: dict[str, Any]
 ) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()  # a factor, and a finished draft with the backup code
     site.clock.pass_(660)
     ada.open("/settings/account/password")

@@ -39,8 +39,7 @@ def page_of(person: Person) -> tuple[str, int, list[str]]:
 
 
 def test_two_renames_at_once_are_one_change(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     ada.open(NAME)
     other.open(NAME)
     while_paused(
@@ -57,8 +56,7 @@ def test_two_renames_at_once_are_one_change(site: Site, ada: Owner) -> None:
 
 
 def test_two_accounts_that_ask_for_one_name_at_once_do_not_both_get_it(site: Site, ada: Owner) -> None:
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace")
     for owner in (ada, grace):
         owner.open(NAME)
     while_paused(
@@ -187,8 +185,7 @@ def test_a_pending_login_that_began_before_a_deletion_ends_with_it(site: Site) -
     ada = enrolled(site, "ada")
     ada.log_in_whole()
     site.clock.pass_(30)
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     ada.open(DELETE)
     code = ada.next_code()
     while_paused(site, lambda: ada.press("Delete my account"), DELETED, lambda: other.press("Verify", code=code))
@@ -241,8 +238,7 @@ def test_two_logins_at_once_undo_a_deletion_once(site: Site, ada: Owner) -> None
 
 
 def test_two_deletions_at_once_are_one(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     for browser in (ada, other):
         browser.open(DELETE)
     while_paused(

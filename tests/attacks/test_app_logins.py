@@ -775,8 +775,7 @@ def test_what_was_interrupted_when_an_app_was_closed_ends_with_the_next_purge(
 def test_an_app_that_is_opened_to_everyone_for_a_while_ends_what_it_gave_without_a_confirmed_address(
     site: Site, ada: Owner
 ) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", confirm_email=False)
     groups, apps, offline = site.services.operators.groups, site.services.operators.apps, "openid offline_access"
     groups.create("guests")
     for username in ("ada", "eve"):
@@ -791,8 +790,7 @@ def test_an_app_that_is_opened_to_everyone_for_a_while_ends_what_it_gave_without
 
 
 def test_the_owner_of_a_mailbox_takes_over_no_app_of_the_stranger_who_claimed_it(site: Site) -> None:
-    stranger = Owner(site, "eve")
-    stranger.sign_up(confirm_email=False)
+    stranger = Owner.signed_up(site, "eve", confirm_email=False)
     stranger.press("Next", email="shared@example.org")
     groups = site.services.operators.groups
     groups.create("guests")

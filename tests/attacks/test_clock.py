@@ -44,18 +44,15 @@ def test_after_a_clock_that_was_far_ahead_codes_of_an_app_are_accepted_again(sit
     assert count(site, "SELECT counter FROM factors WHERE account_id = :id", id=account_id(site)) == (
         site.clock.now() // 30
     )
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=ada.code()).problems == ["That code was already used. Enter a new one."]
 
 
 def test_a_step_just_ahead_of_the_clock_is_still_accepted_once(site: Site, ada: Owner) -> None:
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ahead = ada.code(ahead=30)
     assert ada.press("Verify", code=ahead).h1 == "Welcome, Ada Lovelace"
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=ahead).problems == ["That code was already used. Enter a new one."]
 
 
@@ -125,8 +122,7 @@ def test_a_proof_of_the_future_is_not_fresh(site: Site, ada: Owner) -> None:
 
 def test_a_pending_login_and_a_remembered_browser_of_the_future_prove_nothing(site: Site, ada: Owner) -> None:
     site.clock.pass_(86400)
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.press("Verify", code=ada.code(), remember="y")
     other.log_out()
     waiting = ada.other_browser()
@@ -137,8 +133,7 @@ def test_a_pending_login_and_a_remembered_browser_of_the_future_prove_nothing(si
 
 
 def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     site.clock.pass_(300)
     bob.press("Next", email=bob.email)
     code = site.emailed_code(bob.email)
@@ -152,8 +147,7 @@ def test_a_code_of_the_future_neither_counts_nor_delays_the_next(site: Site) -> 
 
 
 def test_an_enrollment_of_the_future_is_begun_again(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     site.clock.pass_(300)
     bob.open(f"{TWO_FACTOR}/authentication-app")
     bob.press("Start")
@@ -166,8 +160,7 @@ def test_an_enrollment_of_the_future_is_begun_again(site: Site) -> None:
 @pytest.mark.parametrize("purpose", ["reset", "invite", "log-in-here"])
 def test_a_link_of_the_future_opens_nothing_and_is_void_when_that_time_comes(site: Site, purpose: str) -> None:
     """It would else work for a day and an hour."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     services, account = site.services, site.services.accounts.named("bob")
     site.clock.pass_(86400)
     with services.db.write() as tx:
@@ -211,8 +204,7 @@ def test_what_was_counted_while_the_clock_was_ahead_keeps_no_owner_waiting(site:
     assert ada.press("Save", username="countess").receipts == ["We emailed you a link that stops the change."]
     account = site.services.accounts.named("ada")
     assert site.services.contacts.upload(account, b"", "+447400987654", "GB").added == 1
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     assert site.services.accounts.named("bob").email == bob.email
 
 
@@ -276,8 +268,7 @@ class TestApps:
         return {**environ, "NIGHTLATCH_LEGACY_ACCESS": "on"}
 
     def test_a_temporary_password_of_the_future_opens_nothing(self, site: Site) -> None:
-        bob = Owner(site, "bob")
-        bob.sign_up()
+        bob = Owner.signed_up(site, "bob")
         bob.turn_on_app()
         site.clock.pass_(1800)
         bob.open("/settings/security/two-factor/temporary-password")
@@ -291,8 +282,7 @@ class TestApps:
         assert App(site).exchange("bob", password).status == 400
 
     def test_an_app_session_of_the_future_opens_nothing(self, site: Site) -> None:
-        bob = Owner(site, "bob")
-        bob.sign_up()
+        bob = Owner.signed_up(site, "bob")
         site.clock.pass_(YEAR)
         token = App(site).token("bob", bob.password)
         assert App(site).with_token(token).status == 200

@@ -82,8 +82,7 @@ def test_no_page_is_compressed_in_a_session(site: Site, ada: Owner) -> None:
 
 
 def test_no_page_is_compressed_while_a_login_waits_for_its_second_factor(ada: Owner) -> None:
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     for path in (*PUBLIC, "/log-in/verify"):
         assert not is_compressed(asked(ada, path, follow=False))
 

@@ -34,8 +34,7 @@ def give_number(site: Site, username: str, number: str) -> None:
 @pytest.fixture
 def eve(site: Site, ada: Owner) -> Owner:
     """Has an account and a number of her own, and wants to learn about Ada's number, which has an account too."""
-    eve = Owner(site, "eve")
-    eve.sign_up()
+    eve = Owner.signed_up(site, "eve")
     give_number(site, "eve", EVE)
     give_number(site, "ada", ADA)
     return eve
@@ -95,8 +94,7 @@ def test_a_number_that_was_removed_from_the_account_finds_no_user(site: Site, ev
 def test_an_unconfirmed_number_is_not_compared(site: Site, ada: Owner) -> None:
     """Otherwise a user who types another person's number would see that person's contacts."""
     give_number(site, "ada", ADA)
-    mallory = Owner(site, "mallory")
-    mallory.sign_up()
+    mallory = Owner.signed_up(site, "mallory")
     mallory.open("/settings/account/phone")
     mallory.press("Save", phone=EVE)
     upload(mallory, ADA)

@@ -158,8 +158,7 @@ def test_an_address_of_another_user_gets_the_same_pages_at_sign_up(site: Site, a
 
 
 def test_the_code_of_another_users_address_is_never_accepted(site: Site, ada: Owner) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email="ada@example.org")
     digests = count(site, "SELECT count(*) FROM codes WHERE voided_at IS NULL AND used_at IS NULL")
     assert digests == 1

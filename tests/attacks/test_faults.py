@@ -130,8 +130,7 @@ def test_the_busy_timeout_is_five_seconds_and_writers_are_durable(site: Site) ->
 @sqlite_only
 def test_a_full_disk_answers_503_and_no_session_is_created(site: Site, ada: Owner) -> None:
     file_of(site)
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     token = pending.token()
     with site.services.db.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -172,8 +171,7 @@ def test_a_full_disk_answers_503_and_no_session_is_created(site: Site, ada: Owne
 def test_no_log_in_succeeds_without_a_durable_record_of_the_used_code(site: Site, ada: Owner, table: str) -> None:
     """The disk fills up at each statement of the log-in in turn: all of it is written or nothing."""
     file_of(site)
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     token, before, code = pending.token(), everything(site), ada.code()
 
     def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -197,8 +195,7 @@ def test_a_crash_may_lose_an_attempt_and_a_pending_login_and_no_later_commit(sit
         waited.append(level == 2)
 
     event.listen(site.services.db.engine, "commit", committed)
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     assert waited == [False, False], "the attempt with the password, and the pending login"
     pending.press("Verify", code=ada.code())
     assert waited[2:] == [False, True], "the try with the code, and the code that was used with its session"
@@ -338,8 +335,7 @@ def test_secrets_are_resealed_while_people_enroll_and_log_in(site: Site, restart
         for number in range(100):
             owner = moved(people[number % len(people)], both).other_browser()
             came_in.append(owner.log_in_whole().h1)
-            eve = Owner(both, f"eve-{number}", address=f"198.51.{number}.1")
-            eve.sign_up()
+            eve = Owner.signed_up(both, f"eve-{number}", address=f"198.51.{number}.1")
             came_in.append(eve.turn_on_app().h1)
             if resealed.is_set():
                 return
@@ -457,8 +453,7 @@ WHOLE = {
 
 
 def test_two_tabs_that_enroll_at_once_share_a_secret_and_the_second_is_told(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     secret = bob.press("Start").setup_key
@@ -482,8 +477,7 @@ def test_two_tabs_that_enroll_at_once_share_a_secret_and_the_second_is_told(site
 
 
 def test_a_reload_a_wrong_code_and_a_restart_keep_the_qr_code(site: Site, restarted: Any) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     secret = bob.press("Start").setup_key
@@ -496,8 +490,7 @@ def test_a_reload_a_wrong_code_and_a_restart_keep_the_qr_code(site: Site, restar
 
 
 def test_a_user_whose_clock_is_wrong_is_told_and_codes_outside_the_window_stay_refused(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     page = other.press("Verify", code=ada.code(-240))
     assert "about 4 minutes slow" in page.problems[0]
     page = other.press("Verify", code=ada.code(-1200))

@@ -521,8 +521,7 @@ def test_who_left_the_group_may_no_more(ada: Owner, site: Site) -> None:
 
 
 def test_without_a_confirmed_address_only_members_enter(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     open_to_all = GuardedHost(site)
     assert open_to_all.ask(bob).status == 403
     site.services.operators.groups.create("staff")
@@ -544,8 +543,7 @@ def test_who_may_no_more_gets_no_session_of_a_code(ada: Owner, site: Site) -> No
 
 @pytest.mark.parametrize("proof", [TWO_FACTOR, KEY])
 def test_a_proof_that_is_too_weak_is_not_enough(site: Site, proof: str) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     wiki = GuardedHost(site, rules=(f"{proof} /admin",))
     wiki.enter(bob)
     assert wiki.lets_in(bob)
@@ -648,8 +646,7 @@ def test_what_is_denied_is_denied_to_all(ada: Owner, site: Site, proxy: str) -> 
 @pytest.fixture
 def bob(site: Site) -> Owner:
     """A user without a second factor, logged out."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.log_out()
     return bob
 
@@ -932,8 +929,7 @@ def test_a_guarded_host_decides_about_https_itself(
 
 
 def test_identity_headers_are_always_all_five_and_in_utf_8(site: Site) -> None:
-    zoe = Owner(site, "zoe")
-    zoe.sign_up()
+    zoe = Owner.signed_up(site, "zoe")
     change(site, Account, name="Zoë \u202e李\r\nRemote-User: root")
     wiki = GuardedHost(site, rules=("public /open",))
     stranger = wiki.check(zoe.other_browser(), "/open").response.headers

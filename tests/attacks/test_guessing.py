@@ -107,8 +107,7 @@ def test_wrong_codes_never_keep_the_owner_from_the_backup_code(site: Site, ada: 
             guess(site, pending_token(site, ada), wrong(ada.code()))
     with pytest.raises(TooManyAttempts):
         guess(site, pending_token(site, ada), ada.code())
-    other = ada.other_browser(address="192.0.2.1")
-    other.log_in()
+    other = ada.log_in_elsewhere(address="192.0.2.1")
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
 
 
@@ -118,8 +117,7 @@ def test_wrong_backup_codes_are_counted_apart_and_by_network(site: Site, ada: Ow
     assert statuses == [422] * 5 + [429]
     assert stranger.post("/log-in/backup-code", code=ada.kept_code).status == 429
     assert second_factor_attempts(site) == 0
-    owner = ada.other_browser(address="192.0.2.1")
-    owner.log_in()
+    owner = ada.log_in_elsewhere(address="192.0.2.1")
     assert owner.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
     assert count(site, "SELECT count(*) FROM attempts WHERE bucket LIKE 'unguessable:%'") == 0, "a full log-in"
 
@@ -174,8 +172,7 @@ def test_codes_are_limited_to_twenty_an_hour_fifty_a_day_and_a_hundred_in_a_row(
     site.services.maintenance.purge()
     with pytest.raises(CodesBlocked):
         guess(site, pending_token(site, ada), ada.code())
-    stranger = ada.other_browser()
-    stranger.log_in()
+    stranger = ada.log_in_elsewhere()
     assert stranger.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code"
     assert second_factor_attempts(site) == 0
     site.clock.pass_(30)
@@ -230,8 +227,7 @@ def test_an_attempt_is_counted_before_anything_is_compared(site: Site, ada: Owne
 
 
 def test_enrollment_codes_are_limited_too(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     bob.press("Start")
@@ -246,8 +242,7 @@ def test_enrollment_codes_are_limited_too(site: Site) -> None:
 
 
 def test_a_resend_between_wrong_codes_resets_no_count(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     for _ in range(3):
         assert bob.press("Verify", code=wrong(site.emailed_code(bob.email))).status == 422

@@ -124,8 +124,7 @@ def status_of(person: Person, path: str) -> int:
 
 
 def test_unusual_code_points_in_names_and_codes_cause_no_server_error(site: Site, ada: Owner) -> None:
-    eve = ada.other_browser()
-    eve.log_in()
+    eve = ada.log_in_elsewhere()
     for text in (
         "²²²²²²",
         "１２３４５６",
@@ -184,8 +183,7 @@ def texts_in_passing(site: Site) -> dict[str, str]:
     tess.turn_on_texts(f"+44{number}")
     secrets = {"number": number, "other number": other, "premium number": premium}
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     secrets["texted code"] = site.texted_code(f"+44{number}")
     pending.press("Verify", code=secrets["texted code"])
     pending.open("/settings/account/phone")
@@ -212,8 +210,7 @@ def test_a_dump_of_database_log_and_cookies_has_no_secret_in_plain_text(
     secrets["authentication app"], secrets["backup code"] = bob.secret, bob.kept_code
     secrets["backup code as typed"] = bob.kept_code.replace("-", "")
     secrets["session"] = cookies_of(bob)["session"].split(".")[0]
-    pending = bob.other_browser()
-    pending.log_in()
+    pending = bob.log_in_elsewhere()
     secrets["pending login"] = cookies_of(pending)["login"].split(".")[0]
     pending.press("Verify", code=bob.next_code(), remember="y")
     secrets["remembered browser"] = cookies_of(pending)["remembered"]
@@ -251,8 +248,7 @@ def test_a_bug_is_logged_without_the_link_and_the_values_of_its_request(
 ) -> None:
     ada.post("/settings/account/password", password="a much longer new password")
     path = site.emailed_path(ada.email, "/not-you/")
-    plain = Owner(site, "bob")
-    plain.sign_up()
+    plain = Owner.signed_up(site, "bob")
     other = plain.other_browser()
     other.open("/log-in")
     with site.services.db.write() as tx:

@@ -42,16 +42,13 @@ def password(ada: Owner) -> str:
 @pytest.fixture
 def plain(site: Site) -> Owner:
     """A user with a confirmed e-mail address and no second factor."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
-    return bob
+    return Owner.signed_up(site, "bob")
 
 
 @pytest.fixture
 def tess(site: Site) -> Owner:
     """A user with a phone number and text messages as second factor."""
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
     return tess
@@ -150,8 +147,7 @@ def test_a_backup_code_or_an_app_code_opens_nothing(site: Site, ada: Owner) -> N
     for typed in (ada.kept_code, ada.code(), " "):
         assert app.verify("ada", typed).status == 401
         assert app.exchange("ada", typed).status == 400
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code", "it is not used up"
 
 
@@ -256,8 +252,7 @@ def turn_factor_off(ada: Owner) -> None:
 
 
 def use_backup_code(ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).status == 200
 
 

@@ -21,8 +21,7 @@ from webapp.models.accounts import OPERATOR, share_account
 @pytest.fixture
 def bob(site: Site) -> Owner:
     """Without a second factor, and with a browser in which he logged in."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.log_out()
     return bob
 
@@ -52,8 +51,7 @@ def test_a_right_password_gets_the_page_of_a_wrong_one(site: Site, bob: Owner) -
 
 
 def test_a_login_that_began_before_ends_at_the_lock(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     lock(site, "ada")
     assert other.press("Verify", code=ada.next_code()).path == "/log-in"
     assert not is_in(other)
@@ -72,8 +70,7 @@ def test_a_lock_while_the_password_is_compared_opens_nothing(
 
 
 def test_a_passkey_is_refused_as_one_with_a_wrong_signature(site: Site) -> None:
-    vera = Owner(site, "vera")
-    vera.sign_up()
+    vera = Owner.signed_up(site, "vera")
     vera.turn_on_key()
     assert vera.key is not None
     lock(site, "vera")

@@ -32,8 +32,7 @@ HERE = Origin("192.0.2.1", "a phone")
 
 def with_phone(site: Site, username: str = "ada") -> Owner:
     """A user's phone with login requests turned on, logged out."""
-    owner = Owner(site, username, layout=ANDROID)
-    owner.sign_up()
+    owner = Owner.signed_up(site, username, layout=ANDROID)
     owner.turn_on_requests()
     owner.press("Got it")
     owner.log_out()
@@ -375,8 +374,7 @@ def test_a_phone_of_another_account_sees_and_answers_nothing(site: Site, phone: 
 def test_a_session_on_another_device_may_deny_but_not_approve(site: Site, phone: Owner, waiting: Owner) -> None:
     """Otherwise a stolen session and the password would suffice to approve a new log-in, without step-up."""
     number = number_of(waiting)
-    thief = phone.other_browser(layout=DESKTOP)
-    thief.log_in()
+    thief = phone.log_in_elsewhere(layout=DESKTOP)
     assert thief.page is not None
     assert phone.answer(thief.page.number).h1 == APPROVED
     assert on(thief).h1 == HOME
@@ -490,8 +488,7 @@ def test_a_step_up_by_phone_takes_back_no_wrong_code(site: Site, phone: Owner, w
     assert phone.answer(number_of(waiting)).h1 == APPROVED
     assert on(waiting).h1 == HOME
     waiting.turn_on_app()
-    guessing = phone.other_browser(layout=DESKTOP)
-    guessing.log_in()
+    guessing = phone.log_in_elsewhere(layout=DESKTOP)
     assert guessing.post("/log-in/verify?method=authentication-app", code=wrong(waiting.code())).status == 422
     assert wrong_codes(site) == 1
     site.clock.pass_(601)
@@ -572,8 +569,7 @@ def test_the_number_is_in_no_table_and_in_no_message(site: Site, phone: Owner, w
 @pytest.fixture
 def numbered(site: Site) -> Owner:
     """Ada's phone; her account has a phone number, but text messages are not turned on."""
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     keep_number(site, "ada", PHONE)
     ada.turn_on_requests()
     ada.press("Got it")
@@ -684,16 +680,14 @@ def test_a_malformed_subscription_is_refused(site: Site, said: Any) -> None:
 
 
 def refused(site: Site, said: Any) -> bool:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     page = ada.turn_on_requests(said if isinstance(said, str) else json.dumps(said))
     sentence = "This browser's notifications don't work here."
     return page.status == 422 and page.problems[0].startswith(sentence) and not external_ids(site)
 
 
 def test_a_valid_subscription_is_stored_sealed(site: Site) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     endpoint = "https://updates.push.services.mozilla.com/wpush/v2/secret"
     said = {"endpoint": endpoint, "expirationTime": None, "keys": {"p256dh": POINT, "auth": AUTH}, "more": "x"}
     assert ada.turn_on_requests(json.dumps(said)).h1 == "You're all set"

@@ -9,9 +9,8 @@ from tests.attacks.test_texts import account
 from tests.attacks.tools import count
 from tests.conftest import Site, one_database
 from tests.people import Owner
-from webapp.domain.budget_refusals import NetworkMailLimitReached
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import MailLimitReached, TooManyAttempts
+from webapp.domain.refusals import MailLimitReached, NetworkMailLimitReached, TooManyAttempts
 from webapp.models.accounts import Account
 
 HOUR, DAY = 3600, 86400
@@ -101,8 +100,7 @@ def test_all_who_have_not_confirmed_a_box_send_twenty_a_day_and_its_owner_as_man
 
 def test_the_fifth_who_claims_a_box_gets_the_same_page_and_no_mail(site: Site) -> None:
     def claims(username: str, network: int) -> tuple[Owner, str]:
-        person = Owner(site, username, address=f"198.51.{network}.1")
-        person.sign_up(confirm_email=False)
+        person = Owner.signed_up(site, username, address=f"198.51.{network}.1", confirm_email=False)
         page = person.press("Next", email=BOX)
         assert (page.status, page.h1) == (200, "Check your email")
         polled = str(page.soup.find(attrs={"data-hx-get": True})["data-hx-get"])
@@ -129,8 +127,7 @@ def test_the_fifth_who_claims_a_box_gets_the_same_page_and_no_mail(site: Site) -
 
 
 def test_strangers_who_ask_for_links_keep_the_owner_from_one_for_an_hour_at_most(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for attempt in range(30):
         ask_reset(site, ada.email, f"198.51.{attempt}.1")
     assert links(site, ada.email) == 5

@@ -78,8 +78,7 @@ def while_paused(site: Site, paused: Callable[[], object], statement: str, then:
 
 
 def test_the_password_alone_logs_in_no_browser_while_a_first_factor_is_turned_on(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open(TWO_FACTOR)
     bob.press("Authentication app")
     bob.secret = bob.press("Start").setup_key
@@ -99,8 +98,7 @@ def test_the_password_alone_logs_in_no_browser_while_a_first_factor_is_turned_on
 
 
 def test_a_log_in_that_commits_during_a_password_change_is_ended_with_the_others(site: Site, ada: Owner) -> None:
-    thief = ada.other_browser()
-    thief.log_in()
+    thief = ada.log_in_elsewhere()
     ada.open("/settings/account/password")
     code = ada.next_code()
     while_paused(
@@ -117,8 +115,7 @@ def test_a_log_in_that_commits_during_a_password_change_is_ended_with_the_others
 def test_a_remembered_browser_that_was_ended_does_not_skip_the_second_factor(
     site: Site, ada: Owner, action: str
 ) -> None:
-    thief = ada.other_browser()
-    thief.log_in()
+    thief = ada.log_in_elsewhere()
     thief.press("Verify", code=ada.next_code(), remember="y")
     thief.log_out()
     thief.open("/log-in")
@@ -140,10 +137,8 @@ def test_a_remembered_browser_that_was_ended_does_not_skip_the_second_factor(
 
 def test_two_browsers_that_begin_the_same_enrollment_at_once_both_get_a_page(site: Site) -> None:
     """The later one goes on; the other begins again."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
-    other = bob.other_browser()
-    other.log_in()
+    bob = Owner.signed_up(site, "bob")
+    other = bob.log_in_elsewhere()
     for browser in (bob, other):
         browser.open(f"{TWO_FACTOR}/authentication-app")
     while_paused(site, lambda: bob.press("Start"), "INSERT INTO drafts", lambda: other.press("Start"))
@@ -154,8 +149,7 @@ def test_two_browsers_that_begin_the_same_enrollment_at_once_both_get_a_page(sit
 
 
 def test_a_phone_that_is_turned_on_in_two_tabs_at_once_keeps_the_token_of_the_one_that_did_it(site: Site) -> None:
-    phone = Owner(site, layout=ANDROID)
-    phone.sign_up()
+    phone = Owner.signed_up(site, layout=ANDROID)
     phone.open(TWO_FACTOR)
     phone.press("Login requests on this phone")
     phone.press("Next")

@@ -281,8 +281,7 @@ def test_the_link_of_a_stopped_recovery_does_not_stop_a_later_one(
 
 @pytest.mark.parametrize("way", ["app", "backup code", "passkey"])
 def test_a_full_login_stops_it(site: Site, start: Callable[[], int], recoveries: Recoveries, way: str) -> None:
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace")
     backup = None
     if way == "passkey":
         grace.turn_on_key()
@@ -311,8 +310,7 @@ def test_a_login_with_the_password_alone_stops_nothing_and_finishes_nothing(
     site: Site, grace: Owner, start: Callable[[], int], recoveries: Recoveries
 ) -> None:
     """Also from a remembered browser, where the password is the whole log-in."""
-    grace.log_out()
-    grace.log_in()
+    grace.log_in_again()
     grace.press("Verify", code=grace.next_code(), remember="y")
     grace.log_out()
     start()
@@ -444,8 +442,7 @@ def test_a_full_login_and_the_due_reset_at_once_are_one_result(
 ) -> None:
     start()
     site.clock.pass_(DAY)
-    other = grace.other_browser()
-    other.log_in()
+    other = grace.log_in_elsewhere()
     code = grace.next_code()
     done: list[int] = []
     if first == "login":

@@ -155,8 +155,7 @@ def test_wrong_passwords_in_known_browsers_count_among_the_hundred_and_are_still
 
 
 def test_an_account_without_a_confirmed_address_is_always_compared(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     in_a_row(site, "bob", 100)
     wrong(site, "bob", anywhere(1))
     assert isinstance(guess(site, "bob", bob.password, anywhere(200)), LoggedIn)
@@ -208,8 +207,7 @@ class TestLegacyAccess:
         assert work[0] == work[1]
 
     def test_a_network_of_an_app_that_succeeded_is_counted_apart(self, site: Site) -> None:
-        bob = Owner(site, "bob")
-        bob.sign_up()
+        bob = Owner.signed_up(site, "bob")
         assert self.ask(site, "bob", bob.password, "203.0.113.5") == 200
         site.clock.pass_(10)
         in_a_row(site, "bob", 99)
@@ -261,8 +259,7 @@ def test_the_page_of_a_wrong_password_reads_the_same_when_a_right_one_was_not_co
 
 
 def test_a_known_browser_is_told_that_the_password_is_wrong_and_gets_no_link(site: Site, ada: Owner) -> None:
-    ada.log_out()
-    page = ada.log_in("a wrong password")
+    page = ada.log_in_again("a wrong password")
     assert page.problems == ["Wrong username or password. Check both and try again."]
     assert BUTTON not in page.buttons
 
@@ -326,8 +323,7 @@ def test_asked_again_the_page_says_that_the_earlier_mail_still_works_for_every_n
 
 
 def test_asking_for_a_link_takes_the_same_work_for_every_name(site: Site, ada: Owner) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    Owner.signed_up(site, "bob", confirm_email=False)
     origin, work = Origin("198.51.100.1", "x"), []
     for name in ("ada", "bob", "nobody"):
         site.statements.clear()
@@ -416,8 +412,7 @@ def test_the_owner_is_told_of_a_log_in_in_a_new_browser_and_of_no_other(site: Si
     ada.log_out()
     ada.log_in_whole()
     assert len(subjects(site, ada, NEW_BROWSER)) == before
-    other = ada.other_browser(address="203.0.113.9")
-    other.log_in()
+    other = ada.log_in_elsewhere(address="203.0.113.9")
     assert len(subjects(site, ada, NEW_BROWSER)) == before, "not before the second factor"
     other.press("Verify", code=ada.next_code())
     assert len(subjects(site, ada, NEW_BROWSER)) == before + 1

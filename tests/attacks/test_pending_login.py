@@ -53,8 +53,7 @@ def test_every_page_is_closed_to_a_pending_login(site: Site, ada: Owner, way: st
 @pytest.mark.parametrize("htmx", [False, True], ids=["page", "htmx"])
 def test_no_form_behind_the_log_in_works_in_a_pending_login(site: Site, ada: Owner, htmx: bool) -> None:
     for layout in ("desktop", "android"):
-        stranger = ada.other_browser(layout=layout, htmx=htmx)
-        stranger.log_in()
+        stranger = ada.log_in_elsewhere(layout=layout, htmx=htmx)
         token, before = stranger.token(), everything(site)
         for route in routes(site):
             if route.is_open or route.layout != layout or "POST" not in route.methods:

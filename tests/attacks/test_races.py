@@ -86,13 +86,11 @@ def totp(stage: Stage) -> Round:
 
 
 def text_code(stage: Stage) -> Round:
-    tess = Owner(stage.site, stage.name)
-    tess.sign_up()
+    tess = Owner.signed_up(stage.site, stage.name)
     tess.turn_on_texts()
 
     def once() -> int:
-        browser = tess.other_browser()
-        browser.log_in()
+        browser = tess.log_in_elsewhere()
         return sessions(stage.race(request_of(browser, "/log-in/verify", code=stage.site.texted_code(PHONE))))
 
     return once
@@ -130,12 +128,10 @@ def temporary_password(stage: Stage) -> Round:
 
 
 def last_step(stage: Stage) -> Round:
-    bob = Owner(stage.site, stage.name)
-    bob.sign_up()
+    bob = Owner.signed_up(stage.site, stage.name)
 
     def once() -> int:
-        browser = bob.other_browser()
-        browser.log_in()
+        browser = bob.log_in_elsewhere()
         browser.open("/settings/security/two-factor")
         browser.press("Authentication app")
         browser.secret = browser.press("Start").setup_key

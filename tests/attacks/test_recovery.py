@@ -291,8 +291,7 @@ def test_an_email_code_of_another_account_or_another_log_in_is_wrong(site: Site)
     theirs = site.emailed_code(bob.email)
     if theirs != site.emailed_code(eve.email):
         assert eve.press("Verify", code=theirs).status == 422
-    other = bob.other_browser()
-    other.log_in()
+    other = bob.log_in_elsewhere()
     assert other.post("/sign-up/email-code", code=theirs).path != "/settings"
     assert site.services.accounts.named("bob").email is None
     assert bob.press("Verify", code=theirs).h1 == "Welcome, Ada Lovelace"

@@ -27,8 +27,7 @@ def test_the_same_code_opens_one_session(site: Site, ada: Owner, stranger: Owner
     assert stranger.press("Verify", code=code).h1 == "Welcome, Ada Lovelace"
     for seconds in (0, 15, 15):
         site.clock.pass_(seconds)
-        other = ada.other_browser()
-        other.log_in()
+        other = ada.log_in_elsewhere()
         page = other.press("Verify", code=code)
         assert page.status == 422
         assert not is_in(other)
@@ -39,8 +38,7 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
     site: Site, ada: Owner, stranger: Owner
 ) -> None:
     assert stranger.press("Verify", code=ada.code(30)).h1 == "Welcome, Ada Lovelace"
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     for ahead in (0, -30):
         assert other.press("Verify", code=ada.code(ahead)).status == 422
     site.clock.pass_(3600)
@@ -52,11 +50,9 @@ def test_after_a_newer_code_an_older_one_is_refused_and_the_window_is_one_step(
 
 
 def test_the_code_that_finished_an_enrollment_does_not_log_in(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
-    other = bob.other_browser()
-    other.log_in()
+    other = bob.log_in_elsewhere()
     assert other.press("Verify", code=bob.code()).problems[0].startswith("That code was already used.")
     assert other.press("Verify", code=bob.next_code()).h1 == "Welcome, Ada Lovelace"
 
@@ -67,8 +63,7 @@ def test_a_code_used_at_step_up_does_not_log_in_and_vice_versa(site: Site, ada: 
     ada.press("Verify", password=ada.password)
     code = ada.code()
     assert ada.press("Verify", code=code).h1 == "Change your password"
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.press("Verify", code=code).status == 422
 
 
@@ -79,8 +74,7 @@ def test_a_used_code_stays_used_when_the_factor_is_turned_off_and_on_again(
     assert stranger.press("Verify", code=code).h1 == "Welcome, Ada Lovelace"
     stranger.post(f"{METHOD}/turn-off")
     stranger.post(f"{METHOD}/turn-back-on")
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.press("Verify", code=code).status == 422
 
 
@@ -92,12 +86,10 @@ def test_a_backup_code_works_once_and_only_for_its_owner(
     assert page.h1 == "Save your new backup code"
     successor = page.backup_code
     assert successor != ada.kept_code
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).status == 422
     assert other.post("/log-in/backup-code", code=successor).h1 == "Save your new backup code"
-    third = mallory.other_browser()
-    third.log_in()
+    third = mallory.log_in_elsewhere()
     assert third.post("/log-in/backup-code", code=mallory.kept_code).h1 == "Save your new backup code"
 
 
@@ -108,8 +100,7 @@ def test_a_new_backup_code_ends_the_old_one(site: Site, ada: Owner, stranger: Ow
 
 
 def test_an_emailed_code_from_before_a_resend_or_after_an_hour_is_refused(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     first = site.emailed_code(bob.email)
     site.clock.pass_(60)
@@ -128,8 +119,7 @@ def test_an_emailed_code_from_before_a_resend_or_after_an_hour_is_refused(site: 
 
 
 def test_an_emailed_code_expires_after_an_hour(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     code, token = site.emailed_code(bob.email), bob.token()
     site.clock.pass_(1800)
@@ -149,14 +139,12 @@ def test_two_proofs_of_one_pending_login_open_one_session(site: Site, ada: Owner
     with pytest.raises(LoginExpired):
         log_in.verify_backup_code(second, ada.kept_code, HERE)
     assert live_sessions(site) == 2
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.post("/log-in/backup-code", code=ada.kept_code).h1 == "Save your new backup code", "it was not used up"
 
 
 def test_an_emailed_code_that_two_requests_found_right_confirms_once(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     services = site.services
     user = services.sessions.find(cookies_of(bob)["session"].split(".")[0])
@@ -256,8 +244,7 @@ def test_one_reset_link_used_twenty_times_at_once_sets_one_password(
 def test_one_emailed_code_typed_twenty_times_at_once_confirms_once(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     request = request_of(bob, "/sign-up/email-code", code=site.emailed_code(bob.email))
     racers.race(site, environ, [request] * AT_ONCE)
@@ -269,8 +256,7 @@ def test_one_emailed_code_typed_twenty_times_at_once_confirms_once(
 def test_one_draft_finished_twenty_times_at_once_makes_one_factor_and_one_backup_code(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     bob.secret = bob.press("Start").setup_key
@@ -286,8 +272,7 @@ def test_one_draft_finished_twenty_times_at_once_makes_one_factor_and_one_backup
 
 @pytest.mark.xdist_group("races")
 def test_twenty_tabs_that_begin_at_once_share_one_secret(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/security/two-factor")
     bob.press("Authentication app")
     request = request_of(bob, f"{METHOD}/overview")
@@ -317,12 +302,10 @@ def test_a_kept_act_is_done_once_however_often_the_code_is_sent(
 def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     before = live_sessions(site, "tess")
     request = request_of(pending, "/log-in/verify", code=site.texted_code(PHONE))
     answers = racers.race(site, environ, [request] * AT_ONCE)
@@ -335,8 +318,7 @@ def test_one_texted_code_typed_twenty_times_at_once_opens_one_session(
 def test_one_texted_code_confirms_once_however_often_it_is_sent_at_once(
     site: Site, environ: dict[str, str], racers: Racers
 ) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     tess.open("/settings/account/phone")
     tess.press("Save", phone="+447400987654")
@@ -348,8 +330,7 @@ def test_one_texted_code_confirms_once_however_often_it_is_sent_at_once(
 
 @pytest.mark.xdist_group("races")
 def test_one_texted_code_turns_the_method_on_once(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.open(f"{TWO_FACTOR}/text-message/overview")
     tess.press("Next")
     tess.press("Verify", password=tess.password)
@@ -362,12 +343,10 @@ def test_one_texted_code_turns_the_method_on_once(site: Site, environ: dict[str,
 
 @pytest.mark.xdist_group("races")
 def test_twenty_resends_at_once_send_one_text(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     site.clock.pass_(61)
     answers = racers.race(site, environ, [request_of(pending, "/log-in/verify", resend="1")] * AT_ONCE)
     assert sorted(a["status"] for a in answers) == [303] + [429] * (AT_ONCE - 1)
@@ -376,8 +355,7 @@ def test_twenty_resends_at_once_send_one_text(site: Site, environ: dict[str, str
 
 @pytest.mark.xdist_group("races")
 def test_twenty_numbers_at_once_get_three_texts(site: Site, environ: dict[str, str], racers: Racers) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up()
+    eve = Owner.signed_up(site, "eve")
     eve.open("/settings/account/phone")
     requests = [
         request_of(eve, "/settings/account/phone", n, phone=f"+44740{n:02d}12345", country="GB") for n in range(AT_ONCE)

@@ -17,8 +17,7 @@ NEW = "a much longer new password"
 
 
 def elsewhere(ada: Owner, **fields: str) -> Owner:
-    other = ada.other_browser(layout=ANDROID)
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=ANDROID)
     other.press("Verify", code=ada.next_code(), **fields)
     return other
 

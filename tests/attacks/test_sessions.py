@@ -100,8 +100,7 @@ def test_step_up_and_a_new_factor_change_the_session_id_too(site: Site, ada: Own
 def test_a_password_reset_ends_every_session_on_both_hosts(site: Site, ada: Owner) -> None:
     phone = ada.other_browser(layout=ANDROID)
     phone.log_in_whole()
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     reader = ada.other_browser()
     reader.open("/forgot-password")
     reader.press("Send link", email=ada.email)
@@ -115,12 +114,10 @@ def test_a_password_reset_ends_every_session_on_both_hosts(site: Site, ada: Owne
 
 
 def test_a_password_change_ends_other_sessions_pending_logins_and_remembered_browsers(site: Site, ada: Owner) -> None:
-    friend = ada.other_browser()
-    friend.log_in()
+    friend = ada.log_in_elsewhere()
     friend.press("Verify", code=ada.next_code(), remember="y")
     friend.log_out()
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     thief = thief_of(ada)
     ada.open("/settings/account/password")
     ada.press("Save", password=NEW)
@@ -132,8 +129,7 @@ def test_a_password_change_ends_other_sessions_pending_logins_and_remembered_bro
 
 
 def test_turning_a_factor_off_and_using_the_backup_code_end_the_other_sessions(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     page = other.post("/log-in/backup-code", code=ada.kept_code)
     assert page.h1 == "Save your new backup code"
     assert not is_in(ada)
@@ -146,10 +142,8 @@ def test_turning_a_factor_off_and_using_the_backup_code_end_the_other_sessions(s
 
 
 def test_the_first_factor_ends_the_other_sessions(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
-    other = bob.other_browser()
-    other.log_in()
+    bob = Owner.signed_up(site, "bob")
+    other = bob.log_in_elsewhere()
     assert is_in(other)
     bob.turn_on_app()
     assert not is_in(other)
@@ -224,11 +218,9 @@ def test_step_up_does_not_prolong_a_session(site: Site, ada: Owner) -> None:
 
 
 def remembered(site: Site, ada: Owner) -> Owner:
-    browser = ada.other_browser()
-    browser.log_in()
+    browser = ada.log_in_elsewhere()
     browser.press("Verify", code=ada.next_code(), remember="y")
-    browser.log_out()
-    assert browser.log_in().h1 == "Welcome, Ada Lovelace"
+    assert browser.log_in_again().h1 == "Welcome, Ada Lovelace"
     browser.log_out()
     return browser
 
@@ -281,8 +273,7 @@ def let_in(site: Site, owner: Owner) -> object:
 
 
 def test_a_log_in_during_a_password_change_opens_no_session(site: Site, ada: Owner, hasher: MeanwhileHasher) -> None:
-    plain = Owner(site, "bob")
-    plain.sign_up()
+    plain = Owner.signed_up(site, "bob")
     for owner, browser in ((ada, ada), (plain, plain)):
         browser.open("/settings/account/password")
         hasher.meanwhile = lambda b=browser: b.press("Save", password=NEW)
@@ -292,8 +283,7 @@ def test_a_log_in_during_a_password_change_opens_no_session(site: Site, ada: Own
 
 
 def test_a_log_in_during_the_enrollment_of_a_first_factor_is_asked_for_it(site: Site, hasher: MeanwhileHasher) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     hasher.meanwhile = bob.turn_on_app
     stranger = bob.other_browser()
     assert stranger.log_in().h1 == "Enter your code"

@@ -67,8 +67,7 @@ def mine(site: Site) -> dict[str, Any]:
 
 @pytest.mark.parametrize("layout", ["desktop", "android", "iphone"])
 def test_a_stolen_session_changes_nothing_without_step_up(site: Site, ada: Owner, layout: str) -> None:
-    browser = ada.other_browser(layout=layout)
-    browser.log_in()
+    browser = ada.log_in_elsewhere(layout=layout)
     browser.press("Verify", code=ada.next_code())
     thief = thief_of(stale(browser))
     before = mine(site)
@@ -83,8 +82,7 @@ def test_a_stolen_session_changes_nothing_without_step_up(site: Site, ada: Owner
 
 
 def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without_one(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     thief = thief_of(stale(bob))
     for path in ("/sign-up/email", f"{METHOD}/email", "/settings/account/email"):
         thief.post(path, email="thief@example.org")
@@ -94,8 +92,7 @@ def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without
     bob.press("Start")
     bob.press("Verify", password=bob.password)
     assert bob.page.h1 == "Confirm your email"
-    thief = bob.other_browser()
-    thief.log_in()
+    thief = bob.log_in_elsewhere()
     thief = thief_of(stale(thief))
     assert thief.open(f"{METHOD}/email").path == f"{METHOD}/overview", "what the owner began is not the thief's"
     thief.post(f"{METHOD}/email", email="thief@example.org")
@@ -103,13 +100,10 @@ def test_a_stolen_session_cannot_set_the_attackers_address_on_an_account_without
 
 
 def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
-    other = bob.other_browser()
-    other.log_in()
+    bob = Owner.signed_up(site, "bob")
+    other = bob.log_in_elsewhere()
     thief = thief_of(stale(other))
-    bob.log_out()
-    bob.log_in()
+    bob.log_in_again()
     bob.open(S1)
     bob.press("Authentication app")
     secret = bob.press("Start").setup_key
@@ -124,18 +118,15 @@ def test_a_stale_session_does_not_see_the_secret_of_a_draft_of_another_session(s
 
 def test_what_another_log_in_began_is_never_finished_by_the_owner(site: Site) -> None:
     """Otherwise an attacker's key, or a secret that an attacker saw, would become a factor of the owner."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
-    thief = bob.other_browser(address="203.0.113.9")
-    thief.log_in()
+    bob = Owner.signed_up(site, "bob")
+    thief = bob.log_in_elsewhere(address="203.0.113.9")
     key = thief.new_key()
     thief.open(f"{S1}/security-key/overview")
     thief.press("Start")
     assert thief.press("Use security key", credential=key.create(thief.page.options())).h1 == "Name your key"
     thief.open(f"{METHOD}/overview")
     secret = thief.press("Start").setup_key
-    owner = bob.other_browser()
-    owner.log_in()
+    owner = bob.log_in_elsewhere()
     assert owner.open(f"{S1}/security-key").path == f"{S1}/security-key/overview"
     owner.open(f"{METHOD}/overview")
     assert owner.press("Start").setup_key != secret
@@ -208,8 +199,7 @@ FIELDS = {
 @one_database
 @pytest.mark.parametrize("layout", ["desktop", "android"])
 def test_every_form_demands_its_csrf_token_and_its_own_site(site: Site, ada: Owner, layout: str) -> None:
-    browser = ada.other_browser(layout=layout)
-    browser.log_in()
+    browser = ada.log_in_elsewhere(layout=layout)
     browser.press("Verify", code=ada.next_code())
     right, before = browser.token(), everything(site, but=set())
     own = f"http://{browser.host}"
@@ -316,8 +306,7 @@ def test_an_unproved_factor_cannot_log_in_and_an_abandoned_replacement_keeps_the
     old, new = ada.secret, replace_app(ada)
     assert new != old
     ada.press("Next")
-    stranger = ada.other_browser()
-    stranger.log_in()
+    stranger = ada.log_in_elsewhere()
     stranger.secret = new
     assert stranger.press("Verify", code=stranger.code()).status == 422
     ada.press("Verify", code=wrong(ada.code()))
@@ -328,8 +317,7 @@ def test_an_unproved_factor_cannot_log_in_and_an_abandoned_replacement_keeps_the
 
 
 def test_a_first_factor_that_was_never_proved_is_not_asked_for(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open(S1)
     bob.press("Authentication app")
     bob.press("Start")
@@ -339,8 +327,7 @@ def test_a_first_factor_that_was_never_proved_is_not_asked_for(site: Site) -> No
 
 @one_database
 def test_after_enrollment_no_page_shows_the_secret_or_the_backup_code(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     bob.press("Got it")
     secrets = [bob.secret, bob.kept_code, bob.kept_code.replace("-", ""), " ".join(re.findall("....", bob.secret))]
@@ -358,8 +345,7 @@ def test_after_enrollment_no_page_shows_the_secret_or_the_backup_code(site: Site
 
 
 def test_the_backup_code_is_shown_to_the_log_in_that_made_it_for_thirty_minutes_and_to_no_other(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     assert bob.kept_code in bob.open(f"{METHOD}/done").text
     other = bob.other_browser()
@@ -459,8 +445,7 @@ def assert_nothing_inline(soup: BeautifulSoup, path: str) -> None:
 
 
 def test_an_attackers_wrong_passwords_at_step_up_do_not_count_for_the_owner(site: Site, ada: Owner) -> None:
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.press("Verify", code=ada.next_code())
     thief = thief_of(stale(other))
     for _ in range(11):

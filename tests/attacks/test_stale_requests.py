@@ -18,8 +18,7 @@ ROTATION = "UPDATE sessions SET token_hash"
 
 
 def test_a_stale_copy_of_a_session_does_not_take_it_over_while_its_owner_steps_up(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     stale(bob)
     thief = thief_of(bob)
     thief.open("/settings/security/sessions")
@@ -37,8 +36,7 @@ def test_a_stale_copy_of_a_session_does_not_take_it_over_while_its_owner_steps_u
 
 def test_a_stale_copy_of_a_session_does_not_change_the_password_while_its_owner_steps_up(site: Site) -> None:
     """The copy is fresh too, but its token is void from the owner's proof on."""
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     thief = thief_of(bob)
     thief.open("/settings/account/password")
     bob.open("/settings/security/sessions")
@@ -58,8 +56,7 @@ def test_a_stale_copy_of_a_session_does_not_change_the_password_while_its_owner_
 
 def test_a_reset_link_to_an_address_that_is_no_longer_claimed_resets_nothing(site: Site) -> None:
     """Bob corrects a typing mistake; the owner of the mistyped mailbox asked for a link before."""
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email="bbo@example.org")
     finder = ask_reset(site, "bbo@example.org")
     path = site.emailed_path("bbo@example.org", "/reset-password/")
@@ -74,12 +71,10 @@ def test_a_reset_link_to_an_address_that_is_no_longer_claimed_resets_nothing(sit
 
 
 def test_a_reset_link_that_is_used_while_another_address_is_confirmed_resets_nothing(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     bob.press("Next", email=bob.email)
     site.clock.pass_(60)
-    twin = bob.other_browser()
-    twin.log_in()
+    twin = bob.log_in_elsewhere()
     twin.open("/sign-up/email")
     twin.press("Next", email="bbo@example.org")
     ask_reset(site, "bbo@example.org")

@@ -9,10 +9,9 @@ from tests.attacks.test_texts import CHANGE, HOME, OTHER, TEXTS, account, ask, i
 from tests.attacks.tools import cookies_of, count, is_in, keep_number, live_sessions, stale
 from tests.conftest import Site, one_database
 from tests.people import PHONE, Owner
-from webapp.domain.budget_refusals import NumberTaken
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
-from webapp.domain.refusals import EmailRequired, Refusal, TooManyAttempts
+from webapp.domain.refusals import EmailRequired, NumberTaken, Refusal, TooManyAttempts
 from webapp.models.accounts import Account
 from webapp.models.user import User
 
@@ -123,8 +122,7 @@ def test_one_network_has_a_hundred_enrollment_texts_an_hour_and_log_ins_go_on(
 
 
 def test_an_account_without_a_confirmed_address_texts_no_new_number(site: Site) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", confirm_email=False)
     page = eve.open(CHANGE)
     assert (page.path, page.h1) == ("/settings/account/email", "Confirm your email")
     assert page.problems == ["Confirm your email address first."]
@@ -294,8 +292,7 @@ def test_a_code_is_adopted_once_and_not_after_a_minute(site: Site, tess: Owner) 
 def test_the_next_text_voids_an_adopted_code_for_both(site: Site, tess: Owner) -> None:
     tess.log_in()
     code = site.texted_code(PHONE)
-    other = tess.other_browser()
-    other.log_in()
+    other = tess.log_in_elsewhere()
     site.clock.pass_(60)
     page = other.press("Resend code")
     assert not page.soup.find(id="resend-wait").has_attr("data-by-itself"), "once"
@@ -344,8 +341,7 @@ def test_only_a_log_in_adopts_and_only_the_code_of_a_log_in(site: Site, tess: Ow
     tess.log_in()
     assert tess.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     stale(tess).open("/settings/account/password")
-    other = tess.other_browser()
-    other.log_in()
+    tess.log_in_elsewhere()
     log_in_code = site.texted_code(PHONE)
     page = tess.press("Verify", password=tess.password)
     assert page.says(NOT_SENT)

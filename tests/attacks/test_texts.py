@@ -72,9 +72,7 @@ def pending(tess: Owner) -> Owner:
 
 def inside(site: Site, username: str) -> Owner:
     """Logged in, with a confirmed e-mail address and no factor."""
-    owner = Owner(site, username)
-    owner.sign_up()
-    return owner
+    return Owner.signed_up(site, username)
 
 
 def other_than(code: str) -> str:
@@ -232,8 +230,7 @@ def test_a_thousand_attempts_send_exactly_what_the_caps_allow(
 def test_repeated_sign_ups_do_not_raise_the_limit_of_a_network(site: Site) -> None:
     """Through the pages: a new account for every number. A network may sign up twenty times an hour only."""
     for attempt in range(22):
-        eve = Owner(site, f"eve{attempt}", address=f"203.0.{attempt}.77")
-        eve.sign_up()
+        eve = Owner.signed_up(site, f"eve{attempt}", address=f"203.0.{attempt}.77")
         eve.address = "203.0.113.77"
         eve.open(CHANGE)
         page = eve.press("Save", phone=f"+44740{attempt:02d}12345")
@@ -481,16 +478,14 @@ def test_an_unconfirmed_number_gets_no_log_in_code(site: Site) -> None:
     tess.open(CHANGE)
     tess.press("Save", phone=OTHER)
     site.clock.pass_(61)
-    tess.log_out()
-    tess.log_in()
+    tess.log_in_again()
     assert len(site.texts(OTHER)) == before + 1, "the one that asks whose it is"
     assert tess.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
 def test_a_number_alone_is_no_factor_and_gets_no_log_in_code(site: Site, ada: Owner) -> None:
     keep_number(site, "ada", PHONE)
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert other.open("/log-in/verify?method=text-message").status == 404
     assert other.post("/log-in/verify?method=text-message", resend="1").status == 404
     assert other.post("/log-in/methods", method="text-message").status == 404
@@ -579,13 +574,11 @@ def test_a_resend_or_another_number_between_guesses_at_a_confirmation_resets_no_
 
 def test_guesses_at_many_log_ins_share_the_limit_of_the_account(site: Site, tess: Owner) -> None:
     for attempt in range(2):
-        pending = tess.other_browser(address=f"198.51.100.{attempt}")
-        pending.log_in()
+        pending = tess.log_in_elsewhere(address=f"198.51.100.{attempt}")
         for _ in range(3):
             pending.post("/log-in/verify", follow=False, code="000000")
         site.clock.pass_(61)
-    other = tess.other_browser()
-    other.log_in()
+    other = tess.log_in_elsewhere()
     page = other.press("Verify", code=site.texted_code(PHONE))
     assert page.status in (200, 429)
     assert not is_in(other)
@@ -609,8 +602,7 @@ def test_what_is_not_a_code_is_refused_and_six_zeros_are_a_counted_failure(
 def test_a_code_opens_its_own_log_in_and_no_other_of_the_same_account(site: Site, tess: Owner, pending: Owner) -> None:
     code = site.texted_code(PHONE)
     site.clock.pass_(60)
-    other = tess.other_browser()
-    other.log_in()
+    other = tess.log_in_elsewhere()
     assert len(site.texts(PHONE)) == 2
     assert other.press("Verify", code=code).problems == ["Wrong code. Check it and try again."]
     assert not is_in(other)
@@ -637,8 +629,7 @@ def test_a_code_serves_the_purpose_it_was_sent_for(site: Site, tess: Owner) -> N
     change_code = site.texted_code(PHONE)
     assert tess.post(f"{CHANGE}/code", code=log_in_code).status == 422
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     assert pending.press("Verify", code=change_code).status == 422
     stale(tess).open("/settings/account/password")
     tess.press("Verify", password=tess.password)
@@ -646,8 +637,7 @@ def test_a_code_serves_the_purpose_it_was_sent_for(site: Site, tess: Owner) -> N
     for code in (change_code, log_in_code):
         if code != step_up_code:
             assert tess.post("/step-up/verify", code=code).status == 422
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     assert pending.press("Verify", code=step_up_code).status == 422
     assert not is_in(pending)
     assert tess.post("/step-up/verify", code=step_up_code).status == 200
@@ -655,8 +645,7 @@ def test_a_code_serves_the_purpose_it_was_sent_for(site: Site, tess: Owner) -> N
 
 def test_a_confirmation_code_belongs_to_the_session_that_asked_for_it(site: Site) -> None:
     eve = inside(site, "eve")
-    elsewhere = eve.other_browser()
-    elsewhere.log_in()
+    elsewhere = eve.log_in_elsewhere()
     eve.open(CHANGE)
     eve.press("Save", phone=PHONE)
     page = elsewhere.post(f"{CHANGE}/code", code=site.texted_code(PHONE))
@@ -669,8 +658,7 @@ def test_a_code_that_was_sent_to_a_replaced_number_does_not_log_in(site: Site, t
     tess.log_in()
     tess.press("Verify", code=site.texted_code(PHONE))
     site.clock.pass_(61)
-    pending = tess.other_browser()
-    pending.log_in()
+    pending = tess.log_in_elsewhere()
     code = site.texted_code(PHONE)
     tess.open(CHANGE)
     tess.press("Save", phone=OTHER)

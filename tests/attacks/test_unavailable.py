@@ -92,8 +92,7 @@ def repeatable_read(engine: Engine) -> Iterator[None]:
 
 def pending_login(ada: Owner) -> tuple[Owner, dict[str, str]]:
     """A browser after the password, and the form with the right code."""
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     return pending, {"csrf_token": pending.token(), "code": ada.code()}
 
 

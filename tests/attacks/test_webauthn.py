@@ -60,8 +60,7 @@ each_use = pytest.mark.parametrize("place", [PASSKEY, LOG_IN, STEP_UP])
 
 def with_key(site: Site, username: str, **options: Any) -> Owner:
     """A user with one security key and no other method, logged in."""
-    owner = Owner(site, username)
-    owner.sign_up()
+    owner = Owner.signed_up(site, username)
     owner.turn_on_key(owner.new_key(**options))
     prepare(owner, "got it", lambda: owner.press("Got it"))
     return owner
@@ -394,8 +393,7 @@ def test_an_authentication_answer_adds_no_key(site: Site, vera: Owner) -> None:
 def test_a_counter_that_does_not_rise_is_refused_and_the_owner_is_notified(site: Site, place: str, shown: int) -> None:
     vera = with_key(site, "vera")
     while key_of(vera).credentials[0].sign_count < 9:
-        other = vera.other_browser()
-        other.log_in()
+        other = vera.log_in_elsewhere()
         assert other.use_key().h1 == HOME
     prompt = KeyPrompt(place, vera)
     if place == STEP_UP:
@@ -430,8 +428,7 @@ def test_after_five_wrong_answers_a_network_waits_even_for_the_right_one_and_oth
     assert not is_in(prompt.browser)
     assert unguessable_attempts(site, "vera") == 5, "a refused try is not counted again"
     assert second_factor_attempts(site, "vera") == 0
-    elsewhere = vera.other_browser(address="198.51.100.1")
-    elsewhere.log_in()
+    elsewhere = vera.log_in_elsewhere(address="198.51.100.1")
     assert elsewhere.use_key().h1 == HOME
     assert unguessable_attempts(site, "vera") == 0, "a full log-in"
 
@@ -468,8 +465,7 @@ def test_a_known_id_with_an_unreadable_answer_is_refused_without_a_server_error(
 
 def test_a_key_added_without_user_verification_is_no_passkey(site: Site) -> None:
     """A finder could set a PIN of their own on it (WebAuthn Level 3 section 7.2, uvInitialized)."""
-    uma = Owner(site, "uma")
-    uma.sign_up()
+    uma = Owner.signed_up(site, "uma")
     key = uma.new_key(verifies=False)
     uma.turn_on_key(key)
     key.verifies = True

@@ -526,8 +526,7 @@ def _enrolled(person: UserWithSecret) -> None:
 
 def _pending(person: UserWithSecret) -> None:
     _enrolled(person)
-    person.log_out()
-    person.log_in()
+    person.log_in_again()
 
 
 def _touching(person: UserWithSecret) -> None:
@@ -566,8 +565,7 @@ def _with_keys(person: UserWithSecret) -> None:
 
 def _pending_by_key(person: UserWithSecret) -> None:
     _with_one_key(person)
-    person.log_out()
-    person.log_in()
+    person.log_in_again()
 
 
 def _operator_without_key(person: UserWithSecret) -> None:
@@ -879,8 +877,7 @@ def _with_phone(person: UserWithSecret) -> None:
     layout = person.layout
     _member(person)
     if layout == DESKTOP:
-        holder = person.other_browser(layout=ANDROID)
-        holder.log_in()
+        holder = person.log_in_elsewhere(layout=ANDROID)
         holder.turn_on_requests()
         person.log_in()
         person.client.set_cookie("phone", holder.cookie("phone") or "", domain=person.host.split(":")[0])
@@ -899,8 +896,7 @@ def _with_phone(person: UserWithSecret) -> None:
 def _elsewhere(person: UserWithSecret) -> Owner:
     _with_phone(person)
     person.site.clock.pass_(1)
-    browser = person.other_browser(layout=DESKTOP)
-    browser.log_in()
+    browser = person.log_in_elsewhere(layout=DESKTOP)
     assert browser.page is not None
     assert browser.page.number
     return browser
@@ -936,8 +932,7 @@ def _waiting(person: UserWithSecret) -> None:
     account, phones = services.accounts.named(person.username), services.phone_numbers
     with services.db.write() as tx:
         phones.keep(tx, account, phones.read(person.phone, ""))
-    person.log_out()
-    person.log_in()
+    person.log_in_again()
 
 
 def _waiting_and_expired(person: UserWithSecret) -> None:

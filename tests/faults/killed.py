@@ -53,8 +53,7 @@ def live(site: Site, name: str, before: list[Fact], say: Callable[[Fact], object
         again.press("Verify", code=used["code"])
         assert again.page is not None
         assert again.page.problems, f"{used} was accepted twice"
-    person = Owner(site, name)
-    person.sign_up()
+    person = Owner.signed_up(site, name)
     say({"did": "sign-up", "name": name})
     person.turn_on_app()
     say({"did": "enrollment", "name": name})

@@ -32,8 +32,7 @@ def test_the_settings_link_to_every_page_in_each_layout(ada: Owner, grace: Owner
 
 def test_a_new_password_ends_every_other_session_and_keeps_this_one(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.open("/settings/account/password")
     page = ada.press("Save", password=NEW)
     assert page.path == "/settings/account"
@@ -146,8 +145,7 @@ def test_an_undone_change_cannot_be_undone_from_the_other_address(ada: Owner, si
 
 
 def test_an_undo_link_is_valid_for_seven_days(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     change_email(ada, "countess@example.org")
     path = site.emailed_path(ada.email, "/undo-email/")
     site.clock.pass_(7 * 86400 - 1)
@@ -169,8 +167,7 @@ def test_an_address_that_now_belongs_to_another_user_is_not_restored(site: Site)
 
 
 def test_entering_the_same_address_again_sends_no_notice(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     change_email(ada, "ada@example.org")
     assert not [mail for mail in site.emails(ada.email) if "was changed" in mail.subject]
 
@@ -262,8 +259,7 @@ def test_an_unknown_not_you_link_is_refused(ada: Owner) -> None:
 
 
 def test_a_notice_says_what_happened_when_and_from_which_device_and_address(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open("/settings/account/password")
     ada.press("Save", password=NEW)
     text = site.emails(ada.email)[0].text
@@ -275,8 +271,7 @@ def test_a_notice_says_what_happened_when_and_from_which_device_and_address(site
 
 
 def test_without_an_address_no_notice_is_sent(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.open("/settings/account/password")
     ada.press("Save", password=NEW)
     assert site.emails() == []

@@ -41,14 +41,12 @@ def test_logging_out_all_others_ends_app_sessions(enrolled: Owner, site: Site) -
 
 def test_an_app_session_of_another_account_is_not_ended(enrolled: Owner, site: Site) -> None:
     App(site).token(enrolled.username, made_for_an_app(enrolled))
-    grace = Owner(site, "grace", layout=DESKTOP)
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", layout=DESKTOP)
     assert grace.post(SESSIONS, end="app:1").status == 404
 
 
 def test_an_approving_phone_is_listed_with_a_link_to_delete_it(site: Site) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_requests()
     ada.press("Got it")
     page = ada.open(SESSIONS)
@@ -60,8 +58,7 @@ def test_an_approving_phone_is_listed_with_a_link_to_delete_it(site: Site) -> No
 
 
 def test_not_you_withdraws_pending_login_requests_and_their_approvals(site: Site) -> None:
-    phone = Owner(site, layout=ANDROID)
-    phone.sign_up()
+    phone = Owner.signed_up(site, layout=ANDROID)
     phone.turn_on_requests()
     phone.press("Got it")
     thief = phone.other_browser(layout=DESKTOP)

@@ -249,11 +249,9 @@ def test_a_remembered_browser_steps_up_for_a_second_factor_and_not_for_more(ada:
     bank = RelyingParty(site, name="Bank", proof=TWO_FACTOR, trusted=True)
     ada.turn_on_app()
     ada.press("Got it")
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.press("Verify", code=ada.next_code(), remember="y")
-    ada.log_out()
-    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+    assert ada.log_in_again().h1 == "Welcome, Ada Lovelace"
     wiki = RelyingParty(site, trusted=True)
     claims = wiki.read(wiki.tokens(ada)["id_token"])
     assert (claims["acr"], claims["amr"]) == (SFA, ["pwd"]), "the browser spared the factor"
@@ -264,8 +262,7 @@ def test_a_remembered_browser_steps_up_for_a_second_factor_and_not_for_more(ada:
 
 
 def test_a_key_is_asked_for_where_the_app_demands_one(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     vault = RelyingParty(site, name="Vault", proof=KEY, trusted=True)
     assert vault.send(ada).h1 == "Vault needs a security key"
     assert ada.follow("Get started").h1 == "Security key"
@@ -355,8 +352,7 @@ def test_prompt_consent_asks_again_and_select_account_offers_another(ada: Owner,
 
 
 def test_who_may_not_use_the_app_is_told_so(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     wiki = RelyingParty(site)
     page = wiki.send(bob)
     assert (page.status, page.h1) == (403, "You can't use Wiki")
@@ -479,8 +475,7 @@ def test_a_change_of_the_factors_ends_offline_access(ada: Owner, wiki: RelyingPa
 def test_a_new_password_ends_what_was_given_elsewhere_and_to_stay_but_not_what_this_session_gave(
     ada: Owner, wiki: RelyingParty
 ) -> None:
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     given = wiki.tokens(ada), wiki.tokens(elsewhere), wiki.tokens(ada, scope="openid offline_access")
     ada.post("/settings/account/password", password="seven brass wheels turning")
     assert [wiki.refresh(tokens["refresh_token"]).status for tokens in given] == [200, 400, 400]
@@ -588,8 +583,7 @@ def test_a_token_that_a_form_sent_is_in_no_address(ada: Owner, site: Site) -> No
     page = wiki.server.send("POST", "/oauth/log-out", data=form, follow=False)
     to = page.response.headers["Location"]
     assert re.fullmatch(r"/oauth/log-out\?stored=[0-9a-f]{64}", to)
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace")
     grace.open(to)
     assert grace.page.h1 == "Log out?"
     assert press_in_main(grace).h1 == "Going back to Wiki"

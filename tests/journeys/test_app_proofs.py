@@ -71,8 +71,7 @@ def test_a_texted_code_is_told_as_sms(site: Site, ada: Owner, wiki: RelyingParty
 
 
 def test_an_approval_on_a_phone_is_told_as_mca(site: Site, wiki: RelyingParty) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_requests()
     ada.press("Got it")
     assert told(wiki, ada)["amr"] == ["pwd", "mca", "mfa"]
@@ -81,8 +80,7 @@ def test_an_approval_on_a_phone_is_told_as_mca(site: Site, wiki: RelyingParty) -
 def test_a_backup_code_is_told_as_otp(site: Site, ada: Owner, wiki: RelyingParty) -> None:
     ada.turn_on_app()
     ada.press("Got it")
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.open("/log-in/backup-code")
     ada.press("Verify", code=ada.kept_code)
     assert told(wiki, ada)["amr"] == ["pwd", "otp", "mfa"]
@@ -99,8 +97,7 @@ def test_a_key_is_asked_for_by_itself(site: Site, ada: Owner) -> None:
     ada.turn_on_key()
     ada.press("Got it")
     ada.turn_on_app()
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.open("/log-in/verify?method=authentication-app")
     ada.press("Verify", code=ada.next_code())
     vault.send(ada)

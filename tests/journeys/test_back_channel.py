@@ -273,8 +273,7 @@ def test_an_app_that_is_deleted_is_told_of_each_session_of_each_account(
     site: Site, ada: Owner, server: AppServer
 ) -> None:
     wiki, other = ToldParty(site, server, signing_algorithm="ES256"), RelyingParty(site, name="Silent")
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     second = ada.other_browser()
     second.log_in_whole()
     sessions = {wiki.read(wiki.tokens(person)["id_token"])["sid"] for person in (ada, second, bob)}

@@ -67,8 +67,7 @@ def test_a_backup_code_logs_in_once_and_the_new_one_is_shown_until_got_it(return
     told = site.emails(ada.email)[0]
     assert told.subject == "Your backup code was used to log in (Nightlatch)"
     assert "Your backup code was used to log in. We replaced it with a new one." in told.text
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=old)
     assert page.problems == ["Wrong backup code. Check it and try again."]
@@ -144,8 +143,7 @@ def test_got_it_leads_to_the_page_that_was_asked_for(returning: Owner) -> None:
 
 
 def test_using_it_ends_every_other_session(enrolled: Owner) -> None:
-    elsewhere = enrolled.other_browser()
-    elsewhere.log_in()
+    elsewhere = enrolled.log_in_elsewhere()
     elsewhere.follow("Use a backup code")
     elsewhere.press("Verify", code=elsewhere.kept_code)
     assert elsewhere.open("/").h1 == "Welcome, Ada Lovelace"
@@ -182,8 +180,7 @@ def test_a_fresh_session_generates_a_new_one_and_the_old_one_is_refused(enrolled
     assert page.path == PAGE
     assert new not in page.text
     assert site.emails(ada.email)[0].subject == "You generated a new backup code (Nightlatch)"
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.follow("Use a backup code")
     assert ada.press("Verify", code=ada.kept_code).status == 422
     assert ada.press("Verify", code=new).h1 == "Save your new backup code"
@@ -241,8 +238,7 @@ def test_when_the_answer_got_lost_the_same_code_leads_on_to_the_new_one(returnin
     new = page.backup_code
     assert ada.press("Got it").path == "/"
     assert sum(mail.subject.startswith("Your backup code was used") for mail in site.emails(ada.email)) == 1
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.follow("Use a backup code")
     assert ada.press("Verify", code=new).h1 == "Save your new backup code"
 

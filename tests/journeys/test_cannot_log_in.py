@@ -103,8 +103,7 @@ def test_after_five_wrong_codes_the_login_page_knows_the_username_once(returning
 
 
 def test_after_a_reset_the_login_page_knows_the_username(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.log_out()
     ada.open("/forgot-password")
     ada.press("Send link", email=ada.email)

@@ -175,8 +175,7 @@ def test_an_expired_page_changes_nothing(ada: Owner, site: Site) -> None:
 
 
 def test_without_a_number_of_their_own_users_are_told_to_add_one(site: Site) -> None:
-    linus = Owner(site, "linus")
-    linus.sign_up()
+    linus = Owner.signed_up(site, "linus")
     page = linus.open(CONTACTS)
     assert page.says("People can only find you by phone number, and you haven't added one.")
     assert linus.follow("Add your phone number").path == "/settings/account/phone"

@@ -35,8 +35,7 @@ def verify(site: Site, **credentials: object) -> int:
 
 def test_deleting_logs_out_everywhere_and_says_until_when_and_how_to_come_back(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.open("/settings/account")
     page = ada.follow("Delete my account")
     assert page.h1 == "Delete my account"
@@ -71,8 +70,7 @@ def test_a_full_login_within_thirty_days_undoes_the_deletion_and_the_next_page_s
 
 def test_the_password_alone_does_not_undo_it_where_a_second_factor_is_on(enrolled: Owner, site: Site) -> None:
     """Also in a browser that was remembered: it is no longer."""
-    enrolled.log_out()
-    enrolled.log_in()
+    enrolled.log_in_again()
     enrolled.press("Verify", code=enrolled.next_code(), remember="y")
     delete(enrolled)
     assert enrolled.log_in().h1 == "Enter your code"
@@ -82,8 +80,7 @@ def test_the_password_alone_does_not_undo_it_where_a_second_factor_is_on(enrolle
 
 
 def test_after_thirty_days_every_row_is_gone_and_the_owner_got_a_last_email(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     other = ada.other_browser()
     other.log_in("a wrong password")
@@ -106,8 +103,7 @@ def test_after_thirty_days_every_row_is_gone_and_the_owner_got_a_last_email(site
 
 
 def test_the_former_username_of_a_deleted_account_stays_taken_too(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    Owner.signed_up(site)
     site.services.accounts.rename("ada", "countess")
     site.services.accounts.delete("ada")
     eve = Person(site.app)
@@ -118,8 +114,7 @@ def test_the_former_username_of_a_deleted_account_stays_taken_too(site: Site) ->
 
 
 def test_a_login_whose_time_to_come_back_is_over_opens_no_session(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     delete(ada)
     site.clock.pass_(30 * DAY)
     assert ada.log_in().problems == ["Your login timed out or was canceled. Log in again."]
@@ -176,8 +171,7 @@ def test_apps_contacts_temporary_passwords_and_links_end_at_once(site: Site) -> 
 
 
 def test_an_app_is_not_texted_a_temporary_password_any_more(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_texts()
     delete(ada)
     site.clock.pass_(60)
@@ -188,8 +182,7 @@ def test_an_app_is_not_texted_a_temporary_password_any_more(site: Site) -> None:
 
 def test_an_approving_phone_still_lets_its_owner_come_back(site: Site) -> None:
     """Requests that wait end; the phone is a second factor, and without it no full login would be possible."""
-    phone = Owner(site, layout="android")
-    phone.sign_up()
+    phone = Owner.signed_up(site, layout="android")
     phone.turn_on_requests()
     waiting = phone.other_browser(layout="desktop")
     assert waiting.log_in().h1 == "Check your phone to approve"
@@ -202,8 +195,7 @@ def test_an_approving_phone_still_lets_its_owner_come_back(site: Site) -> None:
 
 
 def test_a_forgotten_password_can_be_reset_meanwhile_and_does_not_undo_the_deletion(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     delete(ada)
     ada.open("/forgot-password")
     ada.press("Send link", email=ada.email)
@@ -215,8 +207,7 @@ def test_a_forgotten_password_can_be_reset_meanwhile_and_does_not_undo_the_delet
 
 
 def test_a_thief_cannot_delete_the_link_that_undoes_a_change_of_address(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open("/settings/account/email")
     ada.press("Save", email="eve@example.net")
     ada.press("Verify", code=site.emailed_code("eve@example.net"))
@@ -229,8 +220,7 @@ def test_a_thief_cannot_delete_the_link_that_undoes_a_change_of_address(site: Si
 
 
 def test_deleting_needs_step_up_and_stops_a_change_of_the_username(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open("/settings/account/username")
     ada.press("Save", username="countess")
     stale(ada)
@@ -246,8 +236,7 @@ def test_deleting_needs_step_up_and_stops_a_change_of_the_username(site: Site) -
 
 
 def test_an_account_without_a_confirmed_address_is_deleted_without_mail_and_its_name_is_free_again(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     assert ada.open(DELETE).says("Someone else can take your username then.")
     ada.press("Delete my account")
     site.clock.pass_(30 * DAY)
@@ -257,8 +246,7 @@ def test_an_account_without_a_confirmed_address_is_deleted_without_mail_and_its_
 
 
 def test_while_an_earlier_address_comes_back_the_account_cannot_be_deleted(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     ada.open("/settings/account/email")
@@ -275,8 +263,7 @@ def test_while_an_earlier_address_comes_back_the_account_cannot_be_deleted(site:
 
 @pytest.mark.parametrize("way", ["passkey", "key", "backup code"])
 def test_every_full_login_undoes_the_deletion(site: Site, way: str) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_key()
     assert ada.key is not None
     delete(ada)
@@ -292,8 +279,7 @@ def test_every_full_login_undoes_the_deletion(site: Site, way: str) -> None:
 
 
 def test_the_operator_deletes_at_once_and_the_owner_is_told(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     delete(ada)
     runner = site.app.test_cli_runner()
     shown = runner.invoke(args=["accounts", "show", "ada"]).output
@@ -308,8 +294,7 @@ def test_the_next_account_has_nothing_of_a_deleted_one_not_even_its_number(site:
     ada, grace = Owner(site), Owner(site, "grace")
     ada.sign_up()
     ada.turn_on_app()
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.press("Verify", code="000000")
     earlier = site.services.accounts.named("ada")
     site.services.accounts.delete("ada")

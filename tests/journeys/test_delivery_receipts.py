@@ -33,8 +33,7 @@ def environ(database_url: str) -> dict[str, str]:
 @pytest.fixture
 def tess(site: Site) -> Owner:
     """On the page that asks for the code of a text that was sent."""
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.open("/settings/account/phone")
     tess.press("Save", phone=PHONE)
     assert site.texts(PHONE)

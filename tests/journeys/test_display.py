@@ -63,8 +63,7 @@ def test_htmx_loads_the_whole_page_after_a_change(settled: Owner) -> None:
 
 
 def test_another_browser_of_the_account_has_the_theme_from_the_second_factor_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.open(DISPLAY)
     ada.press("Save", theme="dark")

@@ -81,8 +81,7 @@ def test_an_undo_waits_for_a_day_logs_everyone_out_at_once_and_is_told_to_both_a
 
 
 def test_an_account_without_factors_gets_its_address_back_at_once_and_both_addresses_are_told(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.open("/settings/account/email")
     bob.press("Save", email=COUNTESS)
     bob.press("Verify", code=site.emailed_code(COUNTESS))
@@ -150,8 +149,7 @@ def test_a_factor_that_is_younger_than_the_change_does_not_stop_the_undo(site: S
     ada.turn_on_texts()
     ask(site, ada)
     site.clock.pass_(60)
-    thief = ada.other_browser()
-    thief.log_in()
+    thief = ada.log_in_elsewhere()
     thief.follow("Choose a different two-factor authentication method")
     thief.press("Text message to ...56")
     thief.press("Verify", code=site.texted_code(PHONE))
@@ -256,8 +254,7 @@ def test_a_backup_code_does_not_stop_it_although_an_older_factor_was_proved_in_t
     ask(site, ada)
     site.clock.pass_(30)
     ada.log_in_whole()
-    thief = ada.other_browser()
-    thief.log_in()
+    thief = ada.log_in_elsewhere()
     thief.open("/log-in/backup-code")
     assert thief.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
     assert "Keep this address" not in thief.open(UNDO).buttons
@@ -303,8 +300,7 @@ def test_a_text_in_place_of_a_login_request_does_not_stop_it_as_the_phone_would(
     add_number(site, ada)
     change_address(site, ada)
     Person(site.app).post(site.emailed_path(ada.email, "/undo-email/"))
-    other = ada.other_browser(layout=DESKTOP)
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=DESKTOP)
     other.press("Request a code sent to your phone via text message")
     assert other.press("Verify", code=site.texted_code(OTHER_PHONE)).h1 == "Welcome, Ada Lovelace"
     assert "Keep this address" not in other.open(UNDO).buttons

@@ -26,8 +26,7 @@ def begin(ada: Owner) -> None:
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
 @pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     site.clock.pass_(660)
     page = ada.open(TWO_FACTOR)
     assert page.button("Authentication app")["aria-checked"] == "false"
@@ -158,8 +157,7 @@ def test_cancel_changes_nothing(ada: Owner) -> None:
     page = ada.follow("Cancel")
     assert page.path == TWO_FACTOR
     assert page.button("Authentication app")["aria-checked"] == "false"
-    ada.log_out()
-    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+    assert ada.log_in_again().h1 == "Welcome, Ada Lovelace"
 
 
 def test_after_half_an_hour_without_use_the_enrollment_and_its_key_are_deleted(ada: Owner, site: Site) -> None:
@@ -291,8 +289,7 @@ def test_the_last_page_can_be_reloaded_until_got_it_and_not_after(ada: Owner) ->
 
 
 def test_only_the_session_that_finished_sees_the_backup_code(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     elsewhere = ada.other_browser()
     elsewhere.log_in_whole()
@@ -362,8 +359,7 @@ def test_replacing_keeps_the_old_app_valid_until_the_new_one_is_proved(enrolled:
     assert "Copy" not in page.buttons  # the backup code is unchanged
     assert old_code not in page.text
     assert elsewhere.open("/").h1 == "Welcome, Ada Lovelace"
-    elsewhere.log_out()
-    elsewhere.log_in()
+    elsewhere.log_in_again()
     site.clock.pass_(30)
     assert elsewhere.press("Verify", code=elsewhere.code()).status == 422
     elsewhere.secret = new
@@ -398,15 +394,13 @@ def test_a_first_factor_ends_every_other_session(ada: Owner) -> None:
 def test_the_code_that_finished_the_enrollment_is_refused_at_log_in(ada: Owner) -> None:
     ada.sign_up()
     ada.turn_on_app()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     page = elsewhere.press("Verify", code=ada.code())
     assert page.problems[0].startswith("That code was already used.")
 
 
 def test_guesses_at_the_first_code_are_limited(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     begin(ada)
     ada.press("Next")
     statuses = [ada.press("Verify", code=ada.code(ahead=86400)).status for _ in range(21)]

@@ -25,8 +25,7 @@ def test_a_new_user_signs_up_turns_on_an_app_and_logs_in_with_a_code(site: Site,
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL has further statements for its locks
 def test_a_whole_log_in_costs_thirteen_statements_and_the_log_in_page_none(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.log_out()
     ada.log_in_whole()  # the first log-in with a method stores it

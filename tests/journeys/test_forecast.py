@@ -32,8 +32,7 @@ def forecast(page: Page) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(("layout", "htmx"), [(DESKTOP, False), (ANDROID, True), (IPHONE, False)])
 def test_a_new_account_has_its_password_and_its_email(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     assert forecast(ada.open("/")) == {
         "Your password": [LINK],
         "Your email account": ["Your password", NO_RESET],
@@ -41,16 +40,14 @@ def test_a_new_account_has_its_password_and_its_email(site: Site, layout: str, h
 
 
 def test_without_a_confirmed_address_a_lost_password_locks_out(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     page = ada.open("/")
     assert forecast(page) == {"Your password": [OUT, "Confirm your email"]}
     assert ada.follow("Confirm your email").path == "/settings/account/email"
 
 
 def test_a_phone_alone_is_one_way_in(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     lose_backup_code(site)
     page = ada.open("/")
@@ -63,8 +60,7 @@ def test_a_phone_alone_is_one_way_in(site: Site) -> None:
 
 
 def test_the_phone_takes_number_app_and_approvals_and_a_key_takes_itself(site: Site) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_texts()
     ada.turn_on_app()
     ada.turn_on_requests()
@@ -99,8 +95,7 @@ def test_of_many_keys_three_are_named(site: Site) -> None:
 
 
 def test_a_synced_passkey_is_lost_with_no_device(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     key = ada.new_key(transports=("internal",), backup_eligible=True, backed_up=True)
     ada.turn_on_key(key, "Keychain")
     assert forecast(ada.open("/")) == {
@@ -123,19 +118,16 @@ def test_a_synced_passkey_is_lost_with_no_device(site: Site) -> None:
 def test_a_key_in_a_device_is_lost_with_that_device(
     site: Site, layout: str, transports: tuple[str, ...], lost: list[str]
 ) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     ada.turn_on_key(ada.new_key(transports=transports), "This device")
     rows = list(forecast(ada.open("/")))
     assert rows == [*lost, "Your backup code", "Your password", "Your email account", "All of them"]
 
 
 def test_one_of_two_approving_phones_leaves_the_other(site: Site) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_requests()
-    other = ada.other_browser(layout=IPHONE)
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=IPHONE)
     approved = ada.answer(other.page.number if other.page else None)
     assert approved.h1 == "You approved this login"
     other.post("/log-in/waiting")
@@ -151,8 +143,7 @@ def test_one_of_two_approving_phones_leaves_the_other(site: Site) -> None:
 
 def test_a_text_that_stands_in_for_an_approval_is_on_the_phone_too(site: Site) -> None:
     """Its number is the account's, though the method is off."""
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_texts(PHONE)
     ada.turn_on_requests()
     ada.open(TWO_FACTOR)
@@ -164,8 +155,7 @@ def test_a_text_that_stands_in_for_an_approval_is_on_the_phone_too(site: Site) -
 
 
 def test_many_keys_are_named_together(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for number in range(4):
         ada.turn_on_key(ada.new_key(), f"Key {number}")
     assert list(forecast(ada.open("/")))[-2:] == ["All your devices", "All of them"]
@@ -173,8 +163,7 @@ def test_many_keys_are_named_together(site: Site) -> None:
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
 def test_it_costs_no_statement(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     ada.turn_on_texts()
     ada.turn_on_app()
     if layout == ANDROID:

@@ -50,8 +50,7 @@ def username_field(page: Page) -> str:
 
 
 def test_every_form_for_a_known_users_password_names_the_user_for_password_managers(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     site.clock.pass_(601)
     assert username_field(ada.open("/settings/account/password")) == "ada", "step-up"
     ada.press("Verify", password=ada.password)
@@ -164,8 +163,7 @@ def test_accounts_that_claimed_an_address_before_do_not_keep_the_link_from_its_o
         squatter.sign_up(confirm_email=False)
         squatter.press("Next", email="ada@example.org")
     site.clock.pass_(60)
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     assert asked_for(site, ada) == ["ada"]
     site.clock.pass_(60)
@@ -187,8 +185,7 @@ def asked_for(site: Site, owner: Owner) -> list[str]:
 
 
 def test_a_link_to_a_former_address_is_refused(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ask(ada.other_browser(), ada.email)
     path = site.emailed_path(ada.email, "/reset-password/")
     ada.open("/settings/account/email")
@@ -202,8 +199,7 @@ def test_a_link_to_a_former_address_is_refused(site: Site) -> None:
 
 
 def test_a_link_to_an_unconfirmed_address_is_refused_after_another_was_confirmed(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email="typo@example.org")
     ask(ada.other_browser(), "typo@example.org")
     path = site.emailed_path("typo@example.org", "/reset-password/")

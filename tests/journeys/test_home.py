@@ -33,8 +33,7 @@ def act(page: Page) -> tuple[str, str]:
 
 @layouts
 def test_a_new_account_is_asked_for_its_address_then_for_a_second_factor(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, confirm_email=False)
     page = ada.open("/")
     assert page.says("Right now, only your password protects this account.")
     assert act(page) == ("Confirm your email address", "Confirm your email")
@@ -57,8 +56,7 @@ def test_a_new_account_is_asked_for_its_address_then_for_a_second_factor(site: S
 
 @layouts
 def test_with_one_method_a_second_one_is_next_and_with_two_devices_all_is_well(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     ada.turn_on_app()
     ada.press("Got it")
     page = ada.open("/")
@@ -74,8 +72,7 @@ def test_with_one_method_a_second_one_is_next_and_with_two_devices_all_is_well(s
 
 
 def test_two_methods_on_one_phone_are_no_second_way_in(site: Site) -> None:
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     ada.turn_on_app()
     ada.press("Got it")
     ada.turn_on_requests()
@@ -91,8 +88,7 @@ def test_two_methods_on_one_phone_are_no_second_way_in(site: Site) -> None:
 
 
 def test_without_a_backup_code_that_comes_first(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     with site.services.db.write() as tx:
@@ -106,8 +102,7 @@ def test_without_a_backup_code_that_comes_first(site: Site) -> None:
 
 @layouts
 def test_log_out_and_the_menu_stand_in_the_navigation(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     navigation = ada.open("/").soup.find("nav", attrs={"aria-label": "Main"})
     buttons = [named(button) for button in navigation.find_all("button")]
     assert {"Log out", "More" if layout == DESKTOP else "Profile"} <= set(buttons)

@@ -103,8 +103,7 @@ def factors(site: Site) -> dict[str, Factor]:
 @each_layout
 @each_way
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     site.clock.pass_(660)
     page = ada.open(TWO_FACTOR)
     assert "Manage security keys" not in page.links
@@ -162,8 +161,7 @@ def test_a_fresh_session_with_a_confirmed_address_has_four_steps(ada: Owner) -> 
 
 
 def test_from_start_to_the_name_there_are_at_most_four_requests(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open(TWO_FACTOR)
     ada.follow("Security key")
     asked: list[str] = []
@@ -223,8 +221,7 @@ def test_without_javascript_the_page_says_so_and_offers_other_methods(keyed: Own
     assert page.status == 422
     assert page.problems[0].startswith("We didn't get an answer from your security key. It needs JavaScript")
     assert keyed.follow("Cancel").path == TWO_FACTOR
-    keyed.log_out()
-    keyed.log_in()
+    keyed.log_in_again()
     page = keyed.press("Use security key")
     assert page.problems[0].startswith("We didn't get an answer from your security key. It needs JavaScript")
     assert {"Use a backup code", "Choose a different two-factor authentication method"} <= set(page.links)
@@ -258,8 +255,7 @@ def test_cancel_changes_nothing(ada: Owner, site: Site) -> None:
     assert factors(site) == {}
     assert ada.open(LIST).says("You haven't added any security keys.")
     assert ada.follow("Add a security key").h1 == "Name your key", "it goes on where it was left"
-    ada.log_out()
-    assert ada.log_in().h1 == HOME
+    assert ada.log_in_again().h1 == HOME
 
 
 @pytest.mark.parametrize(
@@ -290,8 +286,7 @@ def test_an_invalid_name_is_reported_beside_the_field_and_kept(site: Site, typed
 
 
 def test_a_name_is_shown_as_text_and_never_as_markup(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     name = "<script>alert('1')</script>\"'&"
     ada.turn_on_key(name=name)
     page = ada.press("Got it")
@@ -394,8 +389,7 @@ def test_a_key_beside_an_authentication_app_generates_no_second_backup_code(enro
     assert (page.h1, page.path) == ("Manage security keys", LIST)
     assert not page.says(SOLE)
     assert enrolled.open(TWO_FACTOR).button("Authentication app")["aria-checked"] == "true"
-    enrolled.log_out()
-    enrolled.log_in()
+    enrolled.log_in_again()
     enrolled.open("/log-in/backup-code")
     assert enrolled.press("Verify", code=enrolled.kept_code).h1 == "Save your new backup code"
 
@@ -437,8 +431,7 @@ def test_the_list_shows_what_is_known_of_each_key(ada: Owner, site: Site) -> Non
     for facts in said.values():
         assert facts[-2].startswith("Added on ")
         assert facts[-1] == "Not used yet"
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.use_key()
     said = listed(other.open(LIST))
     assert said["Blue key"][0] == "On another device"
@@ -478,8 +471,7 @@ def test_the_list_costs_at_most_three_statements_and_asking_for_a_key_writes_not
     keyed.open(LIST)
     assert len(site.statements) <= 3, "\n\n".join(site.statements)
     keyed.open(f"{KEYS}/touch")
-    keyed.log_out()
-    keyed.log_in()
+    keyed.log_in_again()
     site.statements.clear()
     assert keyed.open("/log-in/verify").h1 == CHALLENGE
     assert [s for s in site.statements if s.lstrip().startswith(WRITING)] == []
@@ -556,8 +548,7 @@ def test_deleting_the_last_key_shows_a_warning_and_leaves_the_password_only(keye
     assert told in mail.text
     assert activity(site)[0] == told
     assert "Manage security keys" not in keyed.open(TWO_FACTOR).links
-    keyed.log_out()
-    assert keyed.log_in().h1 == HOME
+    assert keyed.log_in_again().h1 == HOME
     page = keyed.turn_on_key(keyed.new_key())
     assert (page.h1, len(keyed.kept_code)) == ("You're all set", 19), "the next one is a first one again"
 
@@ -568,8 +559,7 @@ def test_the_last_key_beside_an_app_is_not_the_last_factor(enrolled: Owner, site
     assert not page.says(WARNING)
     enrolled.press("Delete")
     assert activity(site)[0] == "Blue key was removed from your account."
-    enrolled.log_out()
-    assert enrolled.log_in().h1 == "Enter your code"
+    assert enrolled.log_in_again().h1 == "Enter your code"
 
 
 @pytest.mark.parametrize("act", ["Rename", "Delete"])
@@ -601,8 +591,7 @@ def test_renaming_and_deleting_ask_for_step_up_and_then_continue(keyed: Owner, s
 @each_way
 def test_the_key_is_asked_for_after_the_password(site: Site, layout: str, htmx: bool) -> None:
     ada = with_key(Owner(site, layout=layout, htmx=htmx))
-    ada.log_out()
-    page = ada.log_in()
+    page = ada.log_in_again()
     assert (page.h1, page.path) == (CHALLENGE, "/log-in/verify")
     assert page.title == f"{CHALLENGE} - Nightlatch"
     assert page.says("Get your security key ready, then choose the button.")
@@ -621,8 +610,7 @@ def test_the_key_is_asked_for_after_the_password(site: Site, layout: str, htmx: 
 
 def test_a_key_without_a_pin_suffices_after_the_password(site: Site) -> None:
     ada = with_key(Owner(site), verifies=False, transports=("nfc",))
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.use_key(user_handle=b"").h1 == HOME
 
 
@@ -637,20 +625,17 @@ def test_the_requested_page_follows_the_key(keyed: Owner, site: Site) -> None:
 
 
 def test_a_remembered_browser_is_not_asked_for_the_key(keyed: Owner) -> None:
-    keyed.log_out()
-    page = keyed.log_in()
+    page = keyed.log_in_again()
     page.field("Remember this browser for 30 days")
     assert keyed.key is not None
     assert keyed.press("Use security key", credential=keyed.key.get(page.options()), remember="y").h1 == HOME
-    keyed.log_out()
-    assert keyed.log_in().h1 == HOME
+    assert keyed.log_in_again().h1 == HOME
     assert keyed.other_browser().log_in().h1 == CHALLENGE
 
 
 def test_with_keys_alone_the_choice_is_a_key_or_the_backup_code(keyed: Owner) -> None:
     add_key(keyed, "Green key")
-    keyed.log_out()
-    keyed.log_in()
+    keyed.log_in_again()
     page = keyed.follow("Choose a different two-factor authentication method")
     offered = [b.get_text(strip=True) for b in page.soup.find_all("button", attrs={"name": "method"})]
     assert offered == ["Security key", "Backup code"]
@@ -663,8 +648,7 @@ def test_with_keys_alone_the_choice_is_a_key_or_the_backup_code(keyed: Owner) ->
 def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(enrolled: Owner, site: Site) -> None:
     enrolled.turn_on_key()
     add_key(enrolled, "a key that is never used")
-    enrolled.log_out()
-    assert enrolled.log_in().h1 == "Enter your code"
+    assert enrolled.log_in_again().h1 == "Enter your code"
     page = enrolled.follow("Choose a different two-factor authentication method")
     offered = [b.get_text(strip=True) for b in page.soup.find_all("button", attrs={"name": "method"})]
     assert offered == ["Authentication app", "Security key", "Backup code"]
@@ -678,18 +662,15 @@ def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(enrolled: 
     assert (page.status, page.h1) == (422, CHALLENGE), "a failure stays with the method that was chosen"
     assert enrolled.use_key().h1 == HOME
     site.clock.pass_(60)
-    enrolled.log_out()
-    assert enrolled.log_in().h1 == CHALLENGE
+    assert enrolled.log_in_again().h1 == CHALLENGE
 
 
 def test_the_key_that_was_used_last_is_asked_for_first(keyed: Owner, site: Site) -> None:
     green = add_key(keyed, "Green key")
     site.clock.pass_(60)
-    keyed.log_out()
-    keyed.log_in()
+    keyed.log_in_again()
     keyed.use_key(green)
-    keyed.log_out()
-    asked = keyed.log_in().options()
+    asked = keyed.log_in_again().options()
     assert unb64(asked["allowCredentials"][0]["id"]) == green.credentials[0].id
     keyed.use_key()
     assert listed(keyed.open(LIST))["Green key"][-1].startswith("Last used on ")
@@ -797,8 +778,7 @@ def test_a_key_added_at_one_host_logs_in_at_the_other(site: Site, made: str, use
 
 def test_a_passkey_log_in_ends_the_earlier_session_of_the_browser(keyed: Owner) -> None:
     assert keyed.key is not None
-    other = keyed.other_browser()
-    other.log_in()
+    other = keyed.log_in_elsewhere()
     other.use_key()
     planted, told = other.cookie("session"), other.post(OPTIONS)
     page = other.post("/log-in", credential=keyed.key.get(json.loads(told.text)))
@@ -826,8 +806,7 @@ def test_a_passkey_is_offered_once_after_a_password(ada: Owner) -> None:
     assert cookie is not None
     assert (cookie.http_only, cookie.path) == (True, "/")
     assert not offers_passkey(ada.open("/"))
-    ada.log_out()
-    page = ada.log_in()
+    page = ada.log_in_again()
     assert page.h1 == HOME
     assert not offers_passkey(page)
     other = ada.other_browser()
@@ -842,8 +821,7 @@ def test_a_passkey_is_not_offered_after_a_passkey_log_in(keyed: Owner) -> None:
     page = with_passkey(other, keyed.key)
     assert page.h1 == HOME
     assert not offers_passkey(page)
-    other.log_out()
-    other.log_in()
+    other.log_in_again()
     assert offers_passkey(other.use_key()), "the offer was not used up by it"
 
 
@@ -853,11 +831,9 @@ def test_a_passkey_is_not_offered_where_the_device_has_one(
 ) -> None:
     ada = with_key(Owner(site), transports=transports)
     forget_the_offer(ada)
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert offers_passkey(ada.use_key()) is offered
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     assert offers_passkey(other.use_key()), "no passkey is kept in that one"
 
 

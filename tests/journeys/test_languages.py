@@ -125,8 +125,7 @@ def test_a_push_is_in_the_language_of_the_account_and_not_of_the_request(
     site: Site, pushes: FailingPushes, code: str
 ) -> None:
     language = SPOKEN[code]
-    phone = Owner(site, layout=ANDROID)
-    phone.sign_up()
+    phone = Owner.signed_up(site, layout=ANDROID)
     assert phone.turn_on_requests(subscription()).h1 == "You're all set"
     phone.press("Got it")
     phone.open("/settings/language")

@@ -69,16 +69,14 @@ def test_a_method_that_the_account_lacks_is_not_found(returning: Owner) -> None:
 
 @pytest.mark.parametrize("typed", ["ada", "ADA", " ada ", "ada@example.org", "Ada@Example.org"])
 def test_the_username_or_the_confirmed_address_logs_in(site: Site, typed: str) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     elsewhere = ada.other_browser()
     elsewhere.username = typed
     assert elsewhere.log_in().h1 == "Welcome, Ada Lovelace"
 
 
 def test_an_unconfirmed_address_does_not_log_in(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     elsewhere = ada.other_browser()
     elsewhere.username = ada.email
@@ -137,8 +135,7 @@ def test_without_keep_me_logged_in_an_idle_hour_ends_the_session(ada: Owner, sit
 
 
 def test_a_session_in_use_ends_after_a_day(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for _ in range(26):
         site.clock.pass_(3300)
         assert ada.open("/").h1 == "Welcome, Ada Lovelace"
@@ -148,8 +145,7 @@ def test_a_session_in_use_ends_after_a_day(site: Site) -> None:
 
 def test_keep_me_logged_in_lasts_a_week_without_use_and_a_month_in_all(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    ada.log_out()
-    page = ada.log_in(keep="y")
+    page = ada.log_in_again(keep="y")
     cookie = ada.client.get_cookie("session", domain=ada.host.split(":")[0])
     assert page.h1 == "Welcome, Ada Lovelace"
     assert cookie is not None
@@ -173,8 +169,7 @@ def test_a_remembered_browser_skips_the_second_factor_for_thirty_days(returning:
     ada = returning
     ada.log_in()
     ada.press("Verify", code=ada.next_code(), remember="y")
-    ada.log_out()
-    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+    assert ada.log_in_again().h1 == "Welcome, Ada Lovelace"
     ada.log_out()
     site.clock.pass_(30 * 86400 - 60)
     assert ada.log_in().h1 == "Welcome, Ada Lovelace"
@@ -187,8 +182,7 @@ def test_a_remembered_browser_is_no_proof_for_a_sensitive_change(returning: Owne
     ada = returning
     ada.log_in()
     ada.press("Verify", code=ada.next_code(), remember="y")
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.open("/settings/account/password").h1 == "Enter your code"
 
 
@@ -234,8 +228,7 @@ class TestSiteWithoutRememberedBrowsers:
         ada.post("/log-in/verify", code=ada.next_code(), remember="y")
         assert ada.cookie("remembered") is None
         ada.client.set_cookie("remembered", "f" * 64, domain=ada.host.split(":")[0])
-        ada.log_out()
-        assert ada.log_in().h1 == "Enter your code"
+        assert ada.log_in_again().h1 == "Enter your code"
 
     def test_a_browser_remembered_before_the_setting_is_asked_again(self, returning: Owner, site: Site) -> None:
         ada, services = returning, site.services
@@ -285,8 +278,7 @@ def test_a_code_is_accepted_once_and_no_earlier_one_after_it(returning: Owner) -
     ada.log_in()
     code = ada.next_code()
     ada.press("Verify", code=code)
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     used = "That code was already used. Enter a new one."
     assert ada.press("Verify", code=code).problems == [used]
     assert ada.press("Verify", code=ada.code(ahead=-30)).problems == [used]
@@ -310,8 +302,7 @@ def test_after_five_wrong_codes_the_challenge_ends_even_for_the_right_one(return
     assert page.problems == ["Too many attempts. Try again in 5 minutes."]
     ada.site.clock.pass_(270)
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=wrong).problems == [WRONG]  # a full log-in cleared the count
 
 
@@ -398,8 +389,7 @@ def test_an_older_key_among_the_fallbacks_keeps_sessions_valid(returning: Owner)
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL has further statements for its locks
 def test_a_log_in_writes_in_at_most_four_transactions(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.log_out()
     ada.log_in_whole()  # with the method of the log-in before, no log-in has to keep it
@@ -445,8 +435,7 @@ def test_a_full_log_in_ends_an_earlier_pending_login_of_the_browser(site: Site) 
     ada.sign_up()
     eve.sign_up()
     eve.turn_on_app()
-    eve.log_out()
-    eve.log_in()
+    eve.log_in_again()
     left = eve.cookie("login")
     assert left is not None
     eve.post("/log-in", username=ada.username, password=ada.password)
@@ -456,11 +445,9 @@ def test_a_full_log_in_ends_an_earlier_pending_login_of_the_browser(site: Site) 
 
 
 def test_an_exhausted_challenge_is_an_activity_event(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     for _ in range(5):
         ada.press("Verify", code="000000")
     with site.services.db.read() as tx:
@@ -477,8 +464,7 @@ def test_an_address_is_found_in_every_unicode_form(site: Site, typed: str) -> No
 
 
 def test_a_browser_that_sends_no_cookie_is_told_that_the_site_needs_cookies(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     stranger = ada.other_browser()
     data = {"csrf_token": stranger.token(), "username": ada.username, "password": ada.password, "email": ada.email}
     said = "This site needs cookies, and your browser sent none. Allow cookies for this site, then try again."

@@ -40,8 +40,7 @@ def overrides(pushes: FailingPushes) -> dict[str, Any]:
 def phone(site: Site, request: pytest.FixtureRequest) -> Owner:
     """Ada's phone with login requests on, logged in."""
     layout, htmx = request.param
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_requests()
     ada.press("Got it")
     return ada
@@ -86,8 +85,7 @@ def test_a_stranger_is_told_that_a_page_of_settings_is_not_there(site: Site) -> 
 @each_phone
 @each_way
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     page = ada.open(TWO_FACTOR)
     assert page.button(NAME)["aria-checked"] == "false"
     steps = [(page := ada.press(NAME)).step]
@@ -118,8 +116,7 @@ def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, h
 
 
 def test_without_javascript_allowing_notifications_is_the_same_as_not_now(phone: Owner, site: Site) -> None:
-    other = Owner(site, "grace", layout=ANDROID)
-    other.sign_up()
+    other = Owner.signed_up(site, "grace", layout=ANDROID)
     other.open(TWO_FACTOR)
     other.press(NAME)
     other.press("Next")
@@ -129,15 +126,13 @@ def test_without_javascript_allowing_notifications_is_the_same_as_not_now(phone:
 
 def test_the_overview_says_that_the_number_of_the_account_can_be_texted_instead(site: Site) -> None:
     """Also a number that was added for contacts only."""
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     page = ada.open(f"{METHOD}/overview")
     assert page.says("If your account has a phone number, you can also ask for a code by text message while you wait.")
 
 
 def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     page = ada.open(TWO_FACTOR)
     assert NAME not in page.buttons + page.links
     assert page.says("Login requests")
@@ -151,8 +146,7 @@ def test_a_computer_says_where_to_turn_login_requests_on(site: Site) -> None:
 
 def test_a_computer_shows_the_phones_that_are_on_and_leads_to_them(phone: Owner) -> None:
     name = "iPhone" if phone.layout == IPHONE else "Chrome on Android"
-    computer = phone.other_browser(layout=DESKTOP, htmx=False)
-    computer.log_in()
+    computer = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     assert approve(phone, computer).h1 == HOME
     page = computer.open(TWO_FACTOR)
     assert page.says(f"Login requests On · {name} Manage phones")
@@ -168,16 +162,14 @@ def test_a_phone_shows_itself_on_the_page_of_the_method_and_names_other_phones(p
     assert (page.h1, page.path) == (NAME, METHOD)
     assert page.says(f"On {name} Added on January 15, 2027 Not used yet")
     assert (page.link("Manage phones"), page.link("Turn off")) == (PHONES, f"{METHOD}/turn-off")
-    other = phone.other_browser(layout=ANDROID, htmx=False)
-    other.log_in()
+    other = phone.log_in_elsewhere(layout=ANDROID, htmx=False)
     assert approve(phone, other).h1 == HOME
     assert other.open(TWO_FACTOR).says(f"It is on for {name}.")
 
 
 def test_a_computer_draws_the_qr_code_of_the_mobile_site_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drawing takes as long as a password hash."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     assert ada.open(TWO_FACTOR).soup.select_one("svg.qr") is not None
     monkeypatch.setattr(segno, "make", None)
     assert ada.open(TWO_FACTOR).soup.select_one("svg.qr") is not None
@@ -192,8 +184,7 @@ def test_the_owner_is_notified_by_email(phone: Owner, site: Site) -> None:
 
 
 def second_phone(phone: Owner) -> Owner:
-    other = phone.other_browser(layout=ANDROID, htmx=False)
-    other.log_in()
+    other = phone.log_in_elsewhere(layout=ANDROID, htmx=False)
     assert approve(phone, other).h1 == HOME
     assert other.open(TWO_FACTOR).button(NAME)["aria-checked"] == "false", "it is another phone"
     page = other.turn_on_requests()
@@ -225,8 +216,7 @@ def test_each_phone_has_its_name_and_can_be_renamed_and_deleted(phone: Owner, si
 def test_either_phone_can_approve(phone: Owner) -> None:
     other = second_phone(phone)
     for one in (phone, other):
-        browser = phone.other_browser(layout=DESKTOP, htmx=False)
-        browser.log_in()
+        browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
         assert approve(one, browser).h1 == HOME
 
 
@@ -268,8 +258,7 @@ def test_deleting_the_last_phone_shows_a_warning(phone: Owner) -> None:
 def test_a_phone_that_was_turned_off_elsewhere_is_not_turned_on_from_here(phone: Owner) -> None:
     other = second_phone(phone)
     other.post(f"{METHOD}/turn-off")
-    browser = phone.other_browser(layout=ANDROID, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=ANDROID, htmx=False)
     assert approve(phone, browser).h1 == HOME
     page = browser.open(TWO_FACTOR)
     assert "Turn back on" not in page.buttons
@@ -326,8 +315,7 @@ def test_the_first_log_in_from_a_new_place_is_pointed_out(phone: Owner, elsewher
     is_laptop = page.soup.select_one(".objects svg path")["d"].startswith("M5.5 5h13")
     assert is_laptop == (elsewhere.layout == DESKTOP), "the drawing is of the device that logs in"
     assert approve(phone, elsewhere).h1 == HOME
-    elsewhere.log_out()
-    elsewhere.log_in()
+    elsewhere.log_in_again()
     assert not phone.open(REQUESTS).says("New device or location")
     device = "Chrome on Linux" if elsewhere.layout == DESKTOP else "Chrome on Android"
     assert phone.follow(f"Review {device}").says("Yes, you've logged in from there before")
@@ -344,8 +332,7 @@ def test_a_remembered_browser_is_not_asked_again(phone: Owner, elsewhere: Owner)
     phone.answer(seen(elsewhere).number)
     elsewhere.open("/log-in/waiting")
     assert elsewhere.press("I've approved it", remember="y").h1 == HOME
-    elsewhere.log_out()
-    assert elsewhere.log_in().h1 == HOME
+    assert elsewhere.log_in_again().h1 == HOME
 
 
 def test_the_requested_page_follows(phone: Owner) -> None:
@@ -356,8 +343,7 @@ def test_the_requested_page_follows(phone: Owner) -> None:
 
 
 def test_the_phone_itself_logs_in_by_its_own_list(phone: Owner) -> None:
-    phone.log_out()
-    page = phone.log_in()
+    page = phone.log_in_again()
     assert page.h1 == WAITING
     assert page.link("Approve on this phone") == REQUESTS
     assert approve(phone, phone).h1 == HOME
@@ -408,8 +394,7 @@ def test_deny_is_in_the_list_too(phone: Owner, elsewhere: Owner) -> None:
 
 @pytest.mark.parametrize("htmx", [False, True])
 def test_an_unanswered_request_is_shown_as_expired(site: Site, phone: Owner, htmx: bool) -> None:
-    browser = phone.other_browser(layout=DESKTOP, htmx=htmx)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=htmx)
     site.clock.pass_(300)
     assert "data-hx-get" in browser.open(NEWS).text
     page = browser.open("/log-in/waiting")
@@ -432,8 +417,7 @@ def test_a_wrong_number_is_reported_on_both_screens(phone: Owner, elsewhere: Own
 
 
 def test_a_newer_log_in_ends_the_older_request(phone: Owner, elsewhere: Owner) -> None:
-    newer = phone.other_browser(layout=DESKTOP)
-    newer.log_in()
+    newer = phone.log_in_elsewhere(layout=DESKTOP)
     page = elsewhere.open("/log-in/waiting")
     assert page.h1 == "Request replaced"
     assert page.says("A newer login ended this one.")
@@ -468,8 +452,7 @@ def test_the_method_used_last_comes_first_and_the_other_can_be_chosen(phone: Own
         page = browser.press("Authentication app")
     assert page.h1 == "Enter your code"
     assert browser.press("Verify", code=browser.next_code()).h1 == HOME
-    browser.log_out()
-    assert browser.log_in().h1 == "Enter your code"
+    assert browser.log_in_again().h1 == "Enter your code"
     page = browser.follow("Choose a different two-factor authentication method")
     assert [b for b in page.buttons if b.startswith("Login request")] == ["Login request to your phone"]
     page = browser.press("Login request to your phone")
@@ -569,8 +552,7 @@ def test_a_request_costs_one_statement_and_only_where_it_can_be_answered(
     assert approve(phone, elsewhere).h1 == HOME
     phone.other_browser(layout=DESKTOP).log_in()
     assert cost(phone, "/settings") == cost(elsewhere, "/settings") + 1
-    grace = Owner(site, "grace", htmx=False)
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", htmx=False)
     grace.turn_on_app()
     grace.press("Got it")
     assert cost(elsewhere, "/settings") == cost(grace, "/settings")
@@ -585,8 +567,7 @@ def test_pages_that_a_browser_stores_never_show_a_request(phone: Owner, elsewher
 
 
 def test_one_poll_is_one_statement(phone: Owner, site: Site) -> None:
-    browser = phone.other_browser(layout=DESKTOP, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     site.statements.clear()
     assert browser.open(NEWS).status == 204
     assert len(site.statements) == 1
@@ -595,8 +576,7 @@ def test_one_poll_is_one_statement(phone: Owner, site: Site) -> None:
 @one_database
 @pytest.mark.no_cover
 def test_one_poll_takes_at_most_half_a_millisecond_of_processor_time(phone: Owner) -> None:
-    browser = phone.other_browser(layout=DESKTOP, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     cookies = "; ".join(f"{name}={value}" for name, value in cookies_of(browser).items())
     headers = {"User-Agent": AGENTS[DESKTOP], "Cookie": cookies}
     environ = create_environ(NEWS, f"http://{HOST}", headers=headers)  # once: a test client costs as much as the poll
@@ -638,15 +618,13 @@ def test_a_text_stands_in_when_the_account_has_a_phone_number(phone: Owner, site
     assert len(site.texts()) == 2
     assert browser.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     assert browser.open(TWO_FACTOR).button("Text message")["aria-checked"] == "false"
-    browser.log_out()
-    assert browser.log_in().h1 == WAITING
+    assert browser.log_in_again().h1 == WAITING
 
 
 def test_when_text_messages_are_on_the_stand_in_is_that_method(phone: Owner, site: Site) -> None:
     phone.turn_on_texts()
     site.clock.pass_(61)
-    browser = phone.other_browser(layout=DESKTOP, htmx=False)
-    browser.log_in()
+    browser = phone.log_in_elsewhere(layout=DESKTOP, htmx=False)
     if seen(browser).h1 != WAITING:
         browser.post("/log-in/methods", method="login-requests")
     site.clock.pass_(61)
@@ -750,8 +728,7 @@ def test_on_a_phone_of_two_accounts_each_request_names_its_account(phone: Owner)
     grace = another_user_on(phone)
     grace.press("Got it")
     for one in (phone, grace):
-        browser = one.other_browser(layout=DESKTOP, htmx=False)
-        browser.log_in()
+        one.log_in_elsewhere(layout=DESKTOP, htmx=False)
     page = grace.open(REQUESTS)
     assert page.says("@ada")
     assert page.says("@grace")
@@ -774,8 +751,7 @@ def test_logging_out_keeps_the_notifications_of_the_phone(phone: Owner, site: Si
     phone.open("/")
     page = phone.post("/log-out", follow=False)
     assert page.response.headers["Clear-Site-Data"] == '"cache"'
-    other = Owner(site, "grace")
-    other.sign_up(confirm_email=False)
+    other = Owner.signed_up(site, "grace", confirm_email=False)
     other.open("/")
     assert other.post("/log-out", follow=False).response.headers["Clear-Site-Data"] == '"cache", "storage"'
 

@@ -41,11 +41,9 @@ def test_not_you_lists_its_actions_ends_every_session_and_sends_a_link(
     enrolled: Owner, site: Site, notice: str
 ) -> None:
     ada = enrolled
-    elsewhere = ada.other_browser(layout=ANDROID if ada.layout == DESKTOP else DESKTOP)
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere(layout=ANDROID if ada.layout == DESKTOP else DESKTOP)
     elsewhere.press("Verify", code=ada.next_code(), remember="y")
-    pending = ada.other_browser()
-    pending.log_in()
+    pending = ada.log_in_elsewhere()
     reader = ada.other_browser()
     for _ in range(2):
         page = reader.open(notice)
@@ -202,8 +200,7 @@ def test_an_unfinished_enrollment_is_deleted(ada: Owner, site: Site) -> None:
 
 def test_an_enrollment_of_this_session_is_deleted_and_those_of_others_are_not(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    grace = Owner(site, "grace", layout=ada.layout)
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", layout=ada.layout)
     known_to_the_thief, of_another = setup_key(ada), setup_key(grace)
     ada.open(HERE)
     ada.press("Log out all other devices")
@@ -218,8 +215,7 @@ def test_an_owner_with_a_session_stays_logged_in_and_chooses_a_new_password(
     enrolled: Owner, site: Site, notice: str
 ) -> None:
     ada = enrolled
-    thief = ada.other_browser()
-    thief.log_in()
+    thief = ada.log_in_elsewhere()
     thief.press("Verify", code=ada.next_code())
     ada.open(notice)
     assert effects(ada)[0] == "All your other devices will be logged out. This one stays logged in."
@@ -253,8 +249,7 @@ def test_an_owner_with_a_stale_session_steps_up_before_the_new_password(
 def test_a_logged_in_user_who_opens_the_notice_of_another_account_keeps_their_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
     notice = site.emailed_path(ada.email, "/not-you/")
-    grace = Owner(site, "grace", layout=ada.layout, htmx=ada.htmx)
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", layout=ada.layout, htmx=ada.htmx)
     assert grace.open(notice).says("@ada")
     assert grace.press("Log out all devices").h1 == "All devices are logged out"
     assert is_in(grace)
@@ -271,8 +266,7 @@ def test_the_page_in_the_settings_requires_a_session(ada: Owner, site: Site) -> 
 
 def test_without_an_address_it_works_and_mentions_no_email(ada: Owner, site: Site) -> None:
     ada.sign_up(confirm_email=False)
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     ada.open(HERE)
     ada.press("Log out all other devices")
     assert not is_in(other)

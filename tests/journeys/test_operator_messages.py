@@ -83,8 +83,7 @@ def overrides(peers: Peers) -> dict[str, Any]:
 
 def operator(site: Site, peers: Peers | None = None, **options: Any) -> Owner:
     """Ada, who has just used her key; the messages of a site with `peers` are sent from then on."""
-    ada = Owner(site, **options)
-    ada.sign_up()
+    ada = Owner.signed_up(site, **options)
     ada.turn_on_key()
     site.services.operators.roles.promote("ada")
     if peers is not None:

@@ -19,8 +19,7 @@ def start(ada: Owner) -> Page:
 @each_way
 def test_a_recovery_is_told_waits_a_day_and_is_carried_out(site: Site, layout: str, htmx: bool) -> None:
     ada = operator(site, layout=layout, htmx=htmx)
-    bob = Owner(site, "bob", layout=layout, htmx=htmx)
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob", layout=layout, htmx=htmx)
     bob.turn_on_texts()
     ada.open(f"{ACCOUNTS}/bob")
     assert ada.follow("Start recovery").says("Username @bob"), "others may have the same name"
@@ -59,8 +58,7 @@ def test_a_recovery_is_told_waits_a_day_and_is_carried_out(site: Site, layout: s
 @each_way
 def test_the_owner_stops_a_recovery_from_the_home_page(site: Site, layout: str, htmx: bool) -> None:
     ada = operator(site, layout=layout, htmx=htmx)
-    bob = Owner(site, "bob", layout=layout, htmx=htmx)
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob", layout=layout, htmx=htmx)
     bob.turn_on_app()
     start(ada)
     bob.open("/")
@@ -79,8 +77,7 @@ def test_the_owner_stops_a_recovery_from_the_home_page(site: Site, layout: str, 
 @each_way
 def test_the_operator_cancels_a_recovery(site: Site, layout: str, htmx: bool) -> None:
     ada = operator(site, layout=layout, htmx=htmx)
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     start(ada)
     ada.follow("Cancel recovery")
@@ -98,8 +95,7 @@ def test_the_operator_cancels_a_recovery(site: Site, layout: str, htmx: bool) ->
 
 def test_the_command_line_shows_a_recovery_and_resets_at_once(site: Site) -> None:
     ada = operator(site)
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     start(ada)
     runner = site.app.test_cli_runner()

@@ -39,8 +39,7 @@ each_way = pytest.mark.parametrize(
 
 def operator(site: Site, **options: Any) -> Owner:
     """Ada, who is an operator and has just used her key."""
-    ada = Owner(site, **options)
-    ada.sign_up()
+    ada = Owner.signed_up(site, **options)
     ada.turn_on_key()
     site.services.operators.roles.promote("ada")
     return ada
@@ -99,8 +98,7 @@ PAGES = (
 
 
 def test_people_find_no_page_and_no_link(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_key()
     for path in PAGES:
         assert (bob.open(path).status, bob.open(path).h1) == (404, "Page not found")
@@ -111,8 +109,7 @@ def test_people_find_no_page_and_no_link(site: Site) -> None:
 
 @each_way
 def test_an_operator_without_a_key_is_led_to_its_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     site.services.operators.roles.promote("ada")
     ada.open("/settings")
     page = ada.follow("Operator")
@@ -131,8 +128,7 @@ def test_an_operator_without_a_key_is_led_to_its_enrollment(site: Site, layout: 
 
 @pytest.mark.parametrize("other", [True, False], ids=["another-method", "half-an-hour-later"])
 def test_an_enrollment_that_was_left_leads_back_nowhere(site: Site, other: bool) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     site.services.operators.roles.promote("ada")
     ada.open("/operator")
     ada.follow("Add a security key")
@@ -203,8 +199,7 @@ def test_a_passkey_log_in_is_enough(site: Site, ada: Owner) -> None:
 
 
 def test_a_former_operator_finds_no_page(site: Site, ada: Owner) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    Owner.signed_up(site, "bob")
     site.services.operators.roles.promote("bob")
     assert ada.open("/operator").status == 200
     site.services.operators.roles.demote("ada")
@@ -756,8 +751,7 @@ def test_an_old_token_changes_nothing(site: Site, ada: Owner) -> None:
 @each_way
 def test_an_account_is_found_logged_out_locked_and_unlocked(site: Site, layout: str, htmx: bool) -> None:
     ada = operator(site, layout=layout, htmx=htmx)
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     site.services.operators.groups.create("staff")
     site.services.operators.groups.add("staff", "bob")
@@ -801,8 +795,7 @@ def test_an_account_that_nobody_has_is_not_found(site: Site, ada: Owner) -> None
 
 
 def test_an_act_on_an_address_that_names_the_account_by_email_is_done(site: Site, ada: Owner) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     bob.turn_on_app()
     for act, button, answers in (
         ("lock", "Lock", {}),
@@ -816,8 +809,7 @@ def test_an_act_on_an_address_that_names_the_account_by_email_is_done(site: Site
 
 
 def test_an_operator_is_not_changed_in_the_pages(site: Site, ada: Owner) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     site.services.operators.roles.promote("bob")
     page = ada.open(f"{ACCOUNTS}/bob")
     assert page.says("Operators can't be changed here. Use the command line.")

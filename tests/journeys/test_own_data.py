@@ -90,8 +90,7 @@ def test_the_copy_is_a_file_that_no_cache_keeps_and_the_owner_is_told(ada: Owner
 
 
 def test_the_copy_says_what_was_counted_and_not_by_whose_address(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.other_browser(address="198.51.100.7").log_in("a wrong password")
     counted = copy_of(ada)["attempts"]
     assert {attempt["bucket"] for attempt in counted} >= {"password", "password-total"}
@@ -99,8 +98,7 @@ def test_the_copy_says_what_was_counted_and_not_by_whose_address(site: Site) -> 
 
 
 def test_the_copy_has_what_the_account_has_and_no_secret_of_it(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.turn_on_texts()
     ada.turn_on_key()
@@ -156,8 +154,7 @@ def test_a_copy_needs_step_up_and_comes_from_its_page_then(ada: Owner, site: Sit
 
 
 def test_three_copies_a_day_are_made(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for _ in range(3):
         assert "copied_at" in download(ada).text
     page = download(ada)
@@ -172,8 +169,7 @@ def test_three_copies_a_day_are_made(site: Site) -> None:
 
 
 def test_a_copy_is_only_made_for_a_form_of_this_site(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open(DATA)
     assert ada.send("POST", FILE, data={"csrf_token": "old"}).status == 422
     assert ada.send("POST", FILE, data={}).status == 400

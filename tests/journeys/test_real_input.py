@@ -73,8 +73,7 @@ def test_addresses_that_cannot_get_mail_are_refused(typed: str) -> None:
 
 
 def test_an_address_of_a_closed_network_is_confirmed(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     assert ada.press("Next", email="\u200buser@office.local").h1 == "Check your email"
     assert ada.press("Verify", code=site.emailed_code("user@office.local")).path == "/"
 
@@ -89,8 +88,7 @@ def test_a_host_in_capitals_is_the_same_host_and_a_foreign_one_is_refused(site: 
 
 
 def test_without_any_cookie_the_log_in_page_says_that_cookies_are_needed(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     fields = {"csrf_token": ada.token(), "username": "ada", "password": PASSWORD}
     stranger = Person(site.app)
     page = stranger.send("POST", "/log-in", data=fields)
@@ -100,8 +98,7 @@ def test_without_any_cookie_the_log_in_page_says_that_cookies_are_needed(site: S
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
 def test_the_navigation_holds_log_out_and_on_phones_profile(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     page = ada.open("/")
     navigation = page.soup.find("nav", attrs={"aria-label": "Main"})
     assert navigation is not None
@@ -111,8 +108,7 @@ def test_the_navigation_holds_log_out_and_on_phones_profile(site: Site, layout: 
 
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
 def test_what_is_shown_to_be_kept_is_not_translated(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     pages = [ada.open("/"), ada.turn_on_app()]
     ada.press("Got it")
     ada.open(f"{TWO_FACTOR}/temporary-password")

@@ -44,8 +44,7 @@ def test_a_new_name_is_shown_at_once_and_told_by_email(ada: Owner, site: Site) -
 
 
 def test_the_same_name_again_tells_nothing(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open(NAME)
     before = len(site.emails(ada.email))
     ada.press("Save", name="Ada Lovelace")
@@ -84,8 +83,7 @@ def test_a_new_username_takes_effect_after_a_day_and_the_earlier_one_still_logs_
 
 
 def test_a_username_can_be_changed_once_in_thirty_days(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ask(ada)
     site.clock.pass_(DAY)
     site.services.renames.finish_due()
@@ -147,8 +145,7 @@ def test_the_link_in_the_email_stops_the_change_once_and_logs_everyone_out(ada: 
 
 
 def test_the_link_of_a_stopped_change_does_not_stop_a_later_one(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ask(ada)
     first = site.emailed_path(ada.email, "/keep-username/")
     ada.press("Keep @ada")
@@ -178,8 +175,7 @@ def test_the_link_of_a_stopped_change_does_not_stop_a_later_one(site: Site) -> N
 )
 def test_a_name_that_is_not_free_is_refused(site: Site, username: str, problem: str) -> None:
     for name in ("gone", "grace", "ada"):
-        owner = Owner(site, name)
-        owner.sign_up()
+        owner = Owner.signed_up(site, name)
     site.services.accounts.delete("gone")
     page = ask(owner, username)
     assert (page.status, page.problems) == (422, [problem])
@@ -210,8 +206,7 @@ def test_no_other_account_gets_a_name_that_waits_or_was_another_accounts(site: S
 
 
 def test_a_spelling_of_the_same_name_is_a_change_too(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     assert ask(ada, "Ada").says("from @ada to @Ada")
     site.clock.pass_(DAY)
     site.services.renames.finish_due()
@@ -221,8 +216,7 @@ def test_a_spelling_of_the_same_name_is_a_change_too(site: Site) -> None:
 
 
 def test_a_change_of_the_username_needs_step_up_and_a_confirmed_address(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     page = ada.open(USERNAME)
     assert (page.path, page.problems) == ("/settings/account/email", ["Confirm your email address first."])
     ada.press("Save", email=ada.email)
@@ -235,8 +229,7 @@ def test_a_change_of_the_username_needs_step_up_and_a_confirmed_address(site: Si
 
 def test_bringing_an_earlier_email_address_back_stops_a_change_of_the_username(site: Site) -> None:
     """A thief who changes the address first gets the link that stops the change."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open("/settings/account/email")
     ada.press("Save", email="eve@example.net")
     ada.press("Verify", code=site.emailed_code("eve@example.net"))
@@ -255,8 +248,7 @@ class TestWhereUsernamesStay:
         return {**environ, "NIGHTLATCH_USERNAME_CHANGE": "off"}
 
     def test_nothing_offers_or_makes_a_change(self, site: Site) -> None:
-        ada = Owner(site)
-        ada.sign_up()
+        ada = Owner.signed_up(site)
         page = ada.open("/settings/account")
         assert "Username" not in page.links
         assert "Name" in page.links
@@ -265,8 +257,7 @@ class TestWhereUsernamesStay:
 
 
 def test_the_operator_renames_at_once_and_the_owner_is_told(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ask(ada)
     runner = site.app.test_cli_runner()
     result = runner.invoke(args=["accounts", "rename", "ada", "admin"])

@@ -25,8 +25,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
     """Logged in, with an authentication app."""
     layout, htmx = request.param
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_app()
     ada.press("Got it")
     return ada
@@ -34,8 +33,7 @@ def ada(site: Site, request: pytest.FixtureRequest) -> Owner:
 
 def firefox(ada: Owner, address: str = THERE, **fields: str) -> Owner:
     """Ada's own Firefox at another address, logged in."""
-    other = ada.other_browser(layout=DESKTOP, htmx=False, address=address, agent=FIREFOX)
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=DESKTOP, htmx=False, address=address, agent=FIREFOX)
     assert other.press("Verify", code=ada.next_code(), **fields).h1 == "Welcome, Ada Lovelace"
     return other
 
@@ -126,8 +124,7 @@ def test_two_sessions_of_equal_devices_are_told_apart_by_place_and_time(ada: Own
 
 
 def test_an_unknown_device_is_called_unknown_and_its_user_agent_is_not_shown(ada: Owner) -> None:
-    other = ada.other_browser(layout=DESKTOP, htmx=False, agent="<b>Call 0900 123</b> to stay safe")
-    other.log_in()
+    other = ada.log_in_elsewhere(layout=DESKTOP, htmx=False, agent="<b>Call 0900 123</b> to stay safe")
     other.press("Verify", code=ada.next_code())
     page = ada.open(SESSIONS)
     assert names(page)[1] == "An unknown device"
@@ -153,8 +150,7 @@ def test_a_remembered_browser_is_forgotten_by_its_button(ada: Owner) -> None:
     assert page.receipts == ["You removed a remembered browser: Firefox on Windows."]
     assert len(things(page)) == 2
     assert is_in(other), "it only eased the next log-in"
-    other.log_out()
-    assert other.log_in().h1 == "Enter your code"
+    assert other.log_in_again().h1 == "Enter your code"
     said = [event[0] for event in events(ada.open(ACTIVITY))]
     assert "You removed a remembered browser: Firefox on Windows." in said
 
@@ -163,14 +159,12 @@ def test_a_browser_can_forget_itself(ada: Owner) -> None:
     other = firefox(ada, remember="y")
     other.open(SESSIONS)
     other.press("Forget Firefox on Windows")
-    other.log_out()
-    assert other.log_in().h1 == "Enter your code"
+    assert other.log_in_again().h1 == "Enter your code"
 
 
 def test_log_out_all_others_ends_the_rest_and_forgets_browsers_when_asked(ada: Owner, site: Site) -> None:
     other, remembered = firefox(ada), firefox(ada, "198.51.100.9", remember="y")
-    pending = ada.other_browser(layout=DESKTOP, htmx=False)
-    pending.log_in()
+    pending = ada.log_in_elsewhere(layout=DESKTOP, htmx=False)
     page = ada.open(SESSIONS)
     assert page.field("Also remove remembered browsers").has_attr("checked")
     data = {"csrf_token": ada.token(), "others": "1"}
@@ -221,8 +215,7 @@ def test_every_kind_of_access_has_its_words(site: Site) -> None:
 
 
 def test_only_a_hundred_are_listed_and_the_page_says_so(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     account = site.services.accounts.named("ada")
     with site.services.db.write() as tx:
         for number in range(100):
@@ -283,8 +276,7 @@ def test_activity_is_read_page_by_page(ada: Owner, site: Site) -> None:
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "1.5", "\u0662", "9" * 19, "9" * 400, "1e3", " 1", "0x10"])
 def test_an_invalid_position_redirects_to_the_newest_events(site: Site, before: str) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     page = ada.open(ACTIVITY, query_string={"before": before})
     assert (page.status, len(events(page))) == (200, 2)
 

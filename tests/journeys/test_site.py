@@ -131,8 +131,7 @@ def test_htmx_gets_a_fragment_and_every_other_client_the_whole_page(site: Site) 
 
 @one_database
 def test_a_fragment_changes_the_name_and_the_marks_in_the_navigation_too(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.htmx = True
     ada.open("/settings/account/name")
     around = ada.press("Save", name="Ada King").soup.select("[data-hx-swap-oob]")
@@ -231,8 +230,7 @@ def test_the_choice_of_a_layout_redirects_within_this_site_only(site: Site, foll
 
 
 def test_an_account_is_the_same_in_both_layouts_but_each_host_has_its_own_session(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     phone = ada.other_browser(layout=ANDROID)
     phone.client = ada.client
@@ -266,8 +264,7 @@ class TestSiteWithTwoLanguages:
         assert ada.open("/log-in").h1 == "Intra"
 
     def test_a_logged_in_user_gets_emails_in_the_chosen_language_too(self, site: Site) -> None:
-        ada = Owner(site)
-        ada.sign_up()
+        ada = Owner.signed_up(site)
         ada.open("/")
         ada.press("Change language", language="la")
         ada.open("/settings/account/password")
@@ -275,8 +272,7 @@ class TestSiteWithTwoLanguages:
         assert site.emails(ada.email)[0].subject.startswith("Nightlatch dicit: ")
 
     def test_the_settings_show_each_language_by_its_own_name(self, site: Site) -> None:
-        ada = Owner(site)
-        ada.sign_up()
+        ada = Owner.signed_up(site)
         page = ada.open("/settings/language")
         assert page.field("English").has_attr("checked")
         (name,) = page.soup.select("main label[for=language-la] bdi")
@@ -286,12 +282,10 @@ class TestSiteWithTwoLanguages:
         assert page.field("Latina").has_attr("checked")
 
     def test_the_account_decides_before_the_browser_and_follows_the_picker(self, site: Site) -> None:
-        ada = Owner(site)
-        ada.sign_up()
+        ada = Owner.signed_up(site)
         latin = {"Accept-Language": "la"}
         assert ada.open("/settings/language", headers=latin).soup.find("html")["lang"] == "en"
-        elsewhere = ada.other_browser()
-        elsewhere.log_in()
+        elsewhere = ada.log_in_elsewhere()
         ada.press("Save", language="la")
         for page in (elsewhere.open("/"), elsewhere.open("/nothing-here"), elsewhere.open("/about")):
             assert page.soup.find("html")["lang"] == "la"
@@ -311,8 +305,7 @@ class TestSiteWithTwoLanguages:
         assert ada.open("/settings?lang=la").soup.find("html")["lang"] == "en"
 
     def test_a_part_of_a_page_in_another_language_is_replaced_by_the_whole_page(self, site: Site) -> None:
-        ada = Owner(site, htmx=True)
-        ada.sign_up()
+        ada = Owner.signed_up(site, htmx=True)
         ada.open("/settings/account/name")
         ada.press("Save", name="Ada King")
         part = {"X-Page-Language": "la"}
@@ -475,8 +468,7 @@ def test_an_unknown_host_gets_a_plain_400(site: Site) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the test drops a table, which SQLite does at once
 @pytest.mark.parametrize("layout", [DESKTOP, ANDROID])
 def test_an_unavailable_database_is_a_503_with_retry_after(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     site.services.db.engine.dispose()
     with site.services.db.engine.connect() as connection:
         connection.exec_driver_sql("ALTER TABLE sessions RENAME TO away")

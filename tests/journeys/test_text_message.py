@@ -64,8 +64,7 @@ def give_number(ada: Owner, site: Site, number: str = PHONE) -> Page:
 @each_layout
 @each_way
 def test_every_step_shows_its_place_in_the_enrollment(site: Site, layout: str, htmx: bool) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx, confirm_email=False)
     page = ada.open(TWO_FACTOR)
     assert page.button("Text message")["aria-checked"] == "false"
     steps = [(page := ada.press("Text message")).step]
@@ -138,8 +137,7 @@ def test_a_number_is_accepted_in_any_spelling_and_script(ada: Owner, site: Site)
 def test_a_number_that_gets_no_texts_is_reported_beside_the_field_and_kept(
     site: Site, number: str, sentence: str
 ) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     begin(ada)
     page = ada.press("Next", phone=number, country="GB")
     assert (page.status, page.problems) == (422, [sentence])
@@ -334,14 +332,12 @@ def test_cancel_changes_nothing_and_the_number_is_not_stored(ada: Owner, site: S
     page = ada.follow("Cancel")
     assert page.button("Text message")["aria-checked"] == "false"
     assert ada.open("/settings/account").says("Not added")
-    ada.log_out()
-    assert ada.log_in().h1 == HOME
+    assert ada.log_in_again().h1 == HOME
 
 
 def test_contacts_find_the_account_only_when_the_checkbox_stays_ticked(ada: Owner, site: Site) -> None:
     for account, ticked in (("ada", True), ("bob", False)):
-        owner = Owner(site, account, layout=ada.layout)
-        owner.sign_up()
+        owner = Owner.signed_up(site, account, layout=ada.layout)
         begin(owner)
         number = PHONE if ticked else OTHER
         fields = {"discoverable": "y"} if ticked else {}
@@ -393,8 +389,7 @@ def test_a_box_that_was_cleared_in_the_settings_stays_so_until_the_number_is_con
 
 def test_turning_it_on_is_notified_by_email_and_ends_every_other_session(ada: Owner, site: Site) -> None:
     ada.sign_up()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.turn_on_texts()
     assert site.emails(ada.email)[0].subject == "Text message was turned on (Nightlatch)"
     assert elsewhere.open("/").path == "/log-in"
@@ -433,8 +428,7 @@ def test_replace_asks_for_another_number_and_the_old_one_is_valid_until_the_new_
 
 @each_layout
 def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
-    ada = Owner(site, layout=layout)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout)
     ada.turn_on_texts()
     ada.press("Got it")
     page = ada.press("Text message")
@@ -446,8 +440,7 @@ def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
     assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     before = len(site.texts())
     site.clock.pass_(61)
-    ada.log_out()
-    assert ada.log_in().h1 == HOME
+    assert ada.log_in_again().h1 == HOME
     assert len(site.texts()) == before
 
 
@@ -456,8 +449,7 @@ def test_after_turning_it_back_on_codes_are_texted_again(texted: Owner, site: Si
     ada.post(f"{TEXTS}/turn-off?again=1")
     ada.open(TWO_FACTOR)
     assert ada.press("Turn back on").receipts == ["Text message is back on. We sent you a confirmation email."]
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
 
 
@@ -469,12 +461,10 @@ def test_after_turning_it_back_on_codes_are_texted_again(texted: Owner, site: Si
 def test_the_code_is_sent_after_the_right_password_and_names_the_host_that_asks_for_it(
     site: Site, layout: str, htmx: bool
 ) -> None:
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_texts()
     site.clock.pass_(61)
-    ada.log_out()
-    assert ada.log_in("not my password").status == 422
+    assert ada.log_in_again("not my password").status == 422
     assert len(site.texts()) == 1
     page = ada.log_in()
     assert page.h1 == "Enter your code"
@@ -512,8 +502,7 @@ def test_within_a_minute_of_a_text_none_is_sent_and_the_page_says_when_the_next_
 
 
 def test_a_second_log_in_within_the_minute_accepts_the_code_of_the_first(texted: Owner, site: Site) -> None:
-    texted.log_out()
-    texted.log_in()
+    texted.log_in_again()
     code = site.texted_code(PHONE)
     elsewhere = texted.other_browser()
     assert elsewhere.log_in().says("You can request a new code in 60 seconds.")
@@ -523,8 +512,7 @@ def test_a_second_log_in_within_the_minute_accepts_the_code_of_the_first(texted:
 
 def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(texted: Owner, site: Site) -> None:
     ada = texted
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     first = site.texted_code(PHONE)
     page = ada.press("Verify", code=other_than(first))
     assert (page.status, page.problems) == (422, [WRONG])
@@ -535,8 +523,7 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(tex
     assert ada.press("Verify", code="").problems == ["Enter the complete code."], "it costs no attempt"
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     site.clock.pass_(301)
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     code = site.texted_code(PHONE)
     site.clock.pass_(599)
     ada.open("/log-in/verify")
@@ -547,8 +534,7 @@ def test_wrong_earlier_used_and_expired_codes_at_log_in_are_reported_as_such(tex
 
 
 def test_the_code_is_taken_from_a_message_that_is_pasted_whole(texted: Owner, site: Site) -> None:
-    stranger = texted.other_browser()
-    stranger.log_in()
+    stranger = texted.log_in_elsewhere()
     pasted = site.texts(PHONE)[0].text.replace("\n", "")  # as browsers do in a field of one line
     assert stranger.press("Verify", code=pasted).h1 == HOME
 
@@ -567,8 +553,7 @@ def test_a_used_code_is_reported_as_used(texted: Owner, site: Site) -> None:
 
 def test_one_log_in_gets_at_most_three_texts(texted: Owner, site: Site) -> None:
     ada = texted
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     for _ in range(2):
         site.clock.pass_(60)
         assert ada.press("Resend code").problems == []
@@ -581,8 +566,7 @@ def test_one_log_in_gets_at_most_three_texts(texted: Owner, site: Site) -> None:
 
 @each_way
 def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chosen(site: Site, htmx: bool) -> None:
-    ada = Owner(site, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, htmx=htmx)
     ada.turn_on_texts()
     site.clock.pass_(61)
     ada.turn_on_app()
@@ -601,8 +585,7 @@ def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chose
     assert "Resend code" not in page.buttons
     assert ada.press("Verify", code=ada.next_code()).h1 == HOME
     site.clock.pass_(61)
-    ada.log_out()
-    page = ada.log_in()
+    page = ada.log_in_again()
     assert page.says("authentication app"), "the method of the log-in before comes first"
     assert len(site.texts()) == before + 1, "nothing is texted to somebody who is asked for another method"
     page = ada.follow("Choose a different two-factor authentication method")
@@ -613,8 +596,7 @@ def test_of_two_methods_the_one_used_last_comes_first_and_the_other_can_be_chose
     assert len(site.texts()) == before + 2
     assert ada.press("Verify", code=site.texted_code(PHONE)).h1 == HOME
     site.clock.pass_(61)
-    ada.log_out()
-    assert ada.log_in().says("text to ...56")
+    assert ada.log_in_again().says("text to ...56")
 
 
 def test_switching_between_methods_sends_one_text(texted: Owner, site: Site) -> None:
@@ -636,8 +618,7 @@ def test_switching_between_methods_sends_one_text(texted: Owner, site: Site) -> 
 
 def test_without_the_phone_the_backup_code_logs_in(texted: Owner, site: Site) -> None:
     ada = texted
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.follow("Use a backup code")
     page = ada.press("Verify", code=ada.kept_code)
     assert page.h1 == "Save your new backup code"
@@ -670,8 +651,7 @@ def test_step_up_texts_a_code_after_the_password_and_continues(texted: Owner, si
 def test_step_up_with_another_method_sends_a_text_only_when_it_is_chosen(texted: Owner, site: Site) -> None:
     ada = texted
     ada.turn_on_app()
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.post("/log-in/methods", method="authentication-app")
     ada.press("Verify", code=ada.next_code())
     site.clock.pass_(660)
@@ -769,8 +749,7 @@ def test_an_expired_code_of_a_change_is_reported(ada: Owner, site: Site) -> None
 def test_a_refused_text_is_reported_when_the_worker_knows_and_the_other_methods_stay_available(
     site: Site, gateway: FailingTexts, htmx: bool
 ) -> None:
-    ada = Owner(site, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, htmx=htmx)
     ada.turn_on_texts()
     site.clock.pass_(61)
     ada.log_out()
@@ -874,8 +853,7 @@ def test_a_log_in_whose_text_a_cap_refuses_continues_and_says_when_to_resend(tex
 def test_the_method_of_the_last_log_in_comes_first_whatever_step_up_was_proved_with(texted: Owner, site: Site) -> None:
     ada = texted
     ada.turn_on_app()
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     elsewhere.open("/log-in/methods")
     elsewhere.press("Authentication app")
     assert elsewhere.press("Verify", code=elsewhere.next_code()).h1 == HOME
@@ -888,8 +866,7 @@ def test_the_method_of_the_last_log_in_comes_first_whatever_step_up_was_proved_w
     site.clock.pass_(61)
     assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")
     assert elsewhere.open(TEXTS).says("Last used on"), "a step-up is a use too"
-    asked = ada.other_browser()
-    asked.log_in()
+    asked = ada.log_in_elsewhere()
     asked.open("/log-in/backup-code")
     assert asked.press("Verify", code=ada.kept_code).h1 == "Save your new backup code"
     assert ada.other_browser().log_in().says("Enter the six-digit code from your authentication app.")

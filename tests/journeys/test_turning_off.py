@@ -15,8 +15,7 @@ layouts = pytest.mark.parametrize("layout", [DESKTOP, ANDROID, IPHONE])
 
 def enrolled(site: Site, layout: str, another: bool = False, htmx: bool = False) -> Owner:
     """Ada with an authentication app and, with `another`, a factor of a kind that this version does not know."""
-    ada = Owner(site, layout=layout, htmx=htmx)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=layout, htmx=htmx)
     ada.turn_on_app()
     ada.press("Got it")
     if another:
@@ -59,8 +58,7 @@ def test_the_last_factor_has_a_warning_and_the_presses_of_its_layout(site: Site,
     assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
     assert page.button("Authentication app")["aria-checked"] == "false"
     assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
-    ada.log_out()
-    assert ada.log_in().h1 == "Welcome, Ada Lovelace"
+    assert ada.log_in_again().h1 == "Welcome, Ada Lovelace"
 
 
 @layouts
@@ -114,8 +112,7 @@ def test_only_the_checkbox_turns_it_off_and_its_name_leads_to_what_it_is(site: S
 
 
 def test_the_page_of_a_text_message_shows_the_end_of_its_number(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_texts()
     page = ada.press("Got it")
     assert page.says("On · To ...56 · Added on January 15, 2027")
@@ -143,8 +140,7 @@ def test_it_can_be_turned_back_on_within_ten_minutes(site: Site, layout: str) ->
     page = ada.press("Turn back on")
     assert page.receipts == ["Authentication app is back on. We sent you a confirmation email."]
     assert is_on(ada)
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=ada.next_code()).h1 == "Welcome, Ada Lovelace"
 
 
@@ -192,16 +188,14 @@ def test_after_ten_minutes_it_has_to_be_enrolled_again(site: Site) -> None:
 
 def test_a_factor_that_was_turned_off_proves_nothing(site: Site) -> None:
     ada = enrolled(site, DESKTOP)
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     ada.post(OFF)
     page = elsewhere.press("Verify", code=elsewhere.next_code())
     assert page.path == "/log-in"
 
 
 def test_turning_off_a_factor_that_is_off_leads_back_to_the_list(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     assert ada.open(OFF).path == TWO_FACTOR
     assert ada.post(OFF).path == TWO_FACTOR
     assert ada.open(f"{TWO_FACTOR}/carrier-pigeon/turn-off").status == 404
@@ -231,8 +225,7 @@ def test_a_factor_of_an_unknown_kind_is_not_offered_again(site: Site) -> None:
 
 
 def test_a_factor_that_was_just_turned_off_can_be_enrolled_anew(site: Site) -> None:
-    ada = Owner(site, layout=DESKTOP)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=DESKTOP)
     ada.turn_on_app()
     ada.post(f"{TWO_FACTOR}/authentication-app/turn-off")
     assert ada.turn_on_app().h1 == "You're all set"

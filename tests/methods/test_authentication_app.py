@@ -74,8 +74,7 @@ def test_a_code_of_the_future_or_of_more_than_ten_minutes_ago_is_only_wrong(ahea
 
 @pytest.fixture
 def factor(site: Site) -> Factor:
-    ada = Owner(site)
-    ada.sign_up()
+    Owner.signed_up(site)
     with site.services.db.write() as tx:
         sealed = site.services.core.keyring.seal(RFC_SECRET, factor_bound(1, AuthenticationApp.slug))
         whose = {"account_id": 1, "method": AuthenticationApp.slug, "external_id": ""}

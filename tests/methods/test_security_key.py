@@ -448,8 +448,7 @@ def test_the_page_asks_for_each_key_by_its_transports(site: Site, keys: Ceremoni
     ids=str,
 )
 def test_the_suggested_name_is_that_of_the_model(site: Site, options: dict[str, Any], suggested: str) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for number in (1, 2, 3):
         key = ada.new_key(**options)
         ada.open("/settings/security/two-factor/security-key/overview")

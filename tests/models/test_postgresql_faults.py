@@ -34,9 +34,7 @@ OPENED = "SELECT count(*) FROM sessions WHERE ended_at IS NULL"
 @pytest.fixture
 def ada(site: Site) -> Owner:
     """Logged in, without a second factor."""
-    ada = Owner(site)
-    ada.sign_up()
-    return ada
+    return Owner.signed_up(site)
 
 
 def kill_connections(engine: Engine) -> None:

@@ -93,8 +93,7 @@ def without_remembered_browsers(environ: dict[str, str], request: pytest.Fixture
 def test_when_remembering_is_off_no_browser_is_listed_or_offered_to_be_forgotten(
     without_remembered_browsers: Site,
 ) -> None:
-    ada = Owner(without_remembered_browsers)
-    ada.sign_up()
+    ada = Owner.signed_up(without_remembered_browsers)
     services, account = without_remembered_browsers.services, without_remembered_browsers.services.accounts.named("ada")
     browsers = RememberedBrowsers(replace(services.core, policy=Policy()))
     with services.db.write() as tx:
@@ -109,8 +108,7 @@ def test_when_remembering_is_off_no_browser_is_listed_or_offered_to_be_forgotten
 
 
 def test_an_entry_is_ended_once_and_by_its_owner(site: Site, ada: Owner) -> None:
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    Owner.signed_up(site, "grace")
     mine, others, hers = user_of(site, opened(site)), opened(site), user_of(site, opened(site, "grace"))
     for who, kind, number in (
         (hers, "log-in", others.session_id),

@@ -32,8 +32,7 @@ def happen(site: Site, username: str, count: int) -> None:
 
 
 def test_pages_follow_each_other_without_a_gap_and_show_one_account(site: Site, ada: Owner) -> None:
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    Owner.signed_up(site, "grace")
     for _ in range(30):
         happen(site, "ada", 1)
         happen(site, "grace", 1)
@@ -66,8 +65,7 @@ def test_an_address_is_shown_for_thirty_days_whether_or_not_it_was_purged(site: 
 @one_database  # the test reads SQLite's query plan
 @pytest.mark.no_cover
 def test_a_page_of_a_hundred_thousand_events_takes_less_than_twenty_milliseconds(site: Site, ada: Owner) -> None:
-    grace = Owner(site, "grace")
-    grace.sign_up()
+    Owner.signed_up(site, "grace")
     for _ in range(10):  # so that the events of two accounts are interleaved
         happen(site, "ada", EVENTS // 10)
         happen(site, "grace", EVENTS // 10)

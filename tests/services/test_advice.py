@@ -34,8 +34,7 @@ def test_open_sign_up_with_legacy_access_is_told_and_closed_sign_up_is_not(advic
 
 
 def test_apps_that_lost_their_access_are_told(site: Site, advice: Callable[..., Advice]) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     App(site).token("ada", ada.password)
     told = advice(legacy_access=False).about_access()
     assert list(told) == ["legacy_access_off"]

@@ -147,8 +147,7 @@ def session_token(owner: Owner) -> str:
 
 @pytest.fixture
 def stage(site: Site) -> Stage:
-    owner = Owner(site, layout=ANDROID)
-    owner.sign_up()
+    owner = Owner.signed_up(site, layout=ANDROID)
     owner.turn_on_requests()
     owner.press("Got it")
     owner.turn_on_app()

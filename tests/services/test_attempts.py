@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.doubles import START, FakeClock, core
-from webapp.domain.refusals import ChallengeExhausted, CodesBlocked, Refusal, TooManyAttempts
+from webapp.domain.refusals import ChallengeExhausted, CodeExpired, CodesBlocked, Refusal, TooManyAttempts, TooSoon
 from webapp.models.accounts import Account
 from webapp.models.base import Table
 from webapp.models.database import Database
@@ -26,7 +26,6 @@ from webapp.services.attempt_rules import (
     Tally,
     Total,
     Unlimited,
-    WithRefusal,
 )
 from webapp.services.attempts import Attempts, Bucket
 
@@ -147,8 +146,8 @@ RULES: tuple[Rule, ...] = (
     SHARED,
     FactorFailures(SHARED, 8),
     Total(5),
-    WithRefusal(Total(3), TooManyAttempts),
-    WithRefusal(SHARED, TooManyAttempts),
+    Total(3, CodeExpired),
+    SlidingWindows(SHARED.windows, TooSoon),
 )
 
 

@@ -126,8 +126,7 @@ def test_a_new_key_signs_at_once(ada: Owner, wiki: GuardedHost, site: Site) -> N
 
 
 def test_an_assertion_of_one_user_is_not_anothers(ada: Owner, wiki: GuardedHost, site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     wiki.enter(bob)
     assert decoded(bob, wiki).claims["preferred_username"] == "bob"
     assert decoded(ada, wiki).claims["preferred_username"] == "ada"

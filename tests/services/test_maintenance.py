@@ -42,15 +42,13 @@ def ada(site: Site) -> Owner:
     ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.press("Verify", code=ada.next_code(), remember="y")
     ada.open("/settings/security/two-factor/authentication-app/overview")
     ada.press("Start")
     site.clock.pass_(660)
     ada.post("/settings/account/password", password="seven brass wheels turning")
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     elsewhere.press("Verify", code=ada.code(ahead=DAY))
     site.emails()
     return ada
@@ -115,8 +113,7 @@ def test_an_activity_event_loses_its_address_after_thirty_days_and_keeps_the_res
 
 
 def test_an_owed_message_is_not_purged(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     assert kept_after(site, Message, 60 * DAY) == 1
 
@@ -145,8 +142,7 @@ def usernames(site: Site) -> list[str]:
 def test_an_account_that_was_never_confirmed_is_purged_after_thirty_days_without_use_and_its_name_is_free(
     site: Site,
 ) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", confirm_email=False)
     eve.press("Next", email=eve.email)
     assert kept_after(site, Account, 30 * DAY - 1) == 1
     eve.other_browser().log_in("a wrong password")
@@ -156,8 +152,7 @@ def test_an_account_that_was_never_confirmed_is_purged_after_thirty_days_without
 
 
 def test_every_use_counts_from_anew(site: Site) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", confirm_email=False)
     kept_after(site, Account, 29 * DAY)
     eve.log_in(keep="y")  # a session that lasts for 30 days
     for _ in range(4):
@@ -168,8 +163,7 @@ def test_every_use_counts_from_anew(site: Site) -> None:
 
 
 def test_a_log_in_that_has_opened_no_page_yet_counts_as_a_use(site: Site) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", confirm_email=False)
     site.clock.pass_(31 * DAY)
     eve.open("/log-in")
     eve.post("/log-in", follow=False, username="eve", password=eve.password)

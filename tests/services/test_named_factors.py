@@ -25,8 +25,7 @@ HERE = Origin("192.0.2.1", "Firefox")
 @pytest.fixture
 def user(site: Site) -> User:
     """Ada with two keys, as a request finds her by her cookie."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_key(name="Blue key")
     ada.press("Got it")
     ada.turn_on_key(ada.new_key(), name="Green key")

@@ -23,8 +23,7 @@ HERE = Origin("192.0.2.1", "Firefox")
 
 
 def test_every_event_of_an_account_has_a_sentence(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.log_out()
     ada.log_in_whole()
@@ -41,8 +40,7 @@ def test_every_event_of_an_account_has_a_sentence(site: Site) -> None:
 
 
 def test_an_address_that_an_account_does_not_have_gets_no_mail(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    Owner.signed_up(site, "bob", confirm_email=False)
     account = site.services.accounts.named("bob")
     with site.services.db.write() as tx:
         site.services.notices.tell_address(tx, account, account.email, "email-restored", HERE, email="b...@example.org")

@@ -104,16 +104,14 @@ def test_the_last_operator_who_can_log_in_stays(site: Site, operators: Operators
 
 
 def test_an_operator_whose_address_was_never_confirmed_is_not_purged(site: Site, operators: Operators) -> None:
-    eve = Owner(site, "eve")
-    eve.sign_up(confirm_email=False)
+    Owner.signed_up(site, "eve", confirm_email=False)
     operators.roles.promote("eve")
     site.clock.pass_(90 * 86400)
     assert site.services.maintenance.purge()["accounts"] == 0
 
 
 def test_an_owner_who_is_the_last_operator_cannot_delete_the_account(site: Site, operators: Operators) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     operators.roles.promote("ada")
     ada.open("/settings/account/delete")
     page = ada.press("Delete my account")
@@ -123,8 +121,7 @@ def test_an_owner_who_is_the_last_operator_cannot_delete_the_account(site: Site,
 
 
 def test_an_operator_who_waits_to_be_deleted_does_not_stop_the_purge(site: Site, operators: Operators) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.open("/settings/account/delete")
     ada.press("Delete my account")
     operators.roles.promote("ada")
@@ -144,8 +141,7 @@ def test_an_account_that_nobody_has_is_refused(operators: Operators) -> None:
 
 
 def test_locking_ends_sessions_and_is_undone_by_unlocking(site: Site, operators: Operators) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     account = site.services.accounts.named("ada")
     assert not operators.roles.unlock("ada")
     assert operators.roles.lock("ada")
@@ -456,8 +452,7 @@ def test_an_operator_who_is_demoted_or_locked_while_a_page_is_open_does_nothing(
 def test_an_operator_whose_session_was_ended_while_a_page_is_open_does_nothing(
     site: Site, operators: Operators
 ) -> None:
-    owner = Owner(site)
-    owner.sign_up()
+    owner = Owner.signed_up(site)
     ada = site.services.accounts.named("ada")
     operators.roles.promote("ada")
     with site.services.db.read() as tx:

@@ -21,8 +21,7 @@ DAY = 86400
 
 
 def test_usernames_stay_where_the_operator_says_so_and_without_a_confirmed_address(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    Owner.signed_up(site, confirm_email=False)
     with pytest.raises(EmailRequired):
         site.services.renames.ask(user_of(site), "countess", HERE)
     with pytest.raises(NotFound):
@@ -68,8 +67,7 @@ def test_a_change_of_the_username_is_stopped_once(site: Site, ada: Owner) -> Non
 def test_a_page_of_a_change_that_was_stopped_elsewhere_says_so(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/username")
     ada.press("Save", username="countess")
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.open("/settings/account/username")
     ada.press("Keep @ada")
     other.press("Keep @ada")
@@ -80,8 +78,7 @@ def test_a_page_of_a_change_that_was_stopped_elsewhere_says_so(site: Site, ada: 
 def test_a_page_of_a_change_that_is_stopped_at_the_same_moment_says_so(site: Site, ada: Owner) -> None:
     ada.open("/settings/account/username")
     ada.press("Save", username="countess")
-    other = ada.other_browser()
-    other.log_in()
+    other = ada.log_in_elsewhere()
     other.open("/settings/account/username")
     while_paused(
         site,

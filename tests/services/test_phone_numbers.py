@@ -34,8 +34,7 @@ def environ(database_url: str) -> dict[str, str]:
 @pytest.fixture
 def tess(site: Site) -> Owner:
     """With text messages, logged in."""
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
     return tess
@@ -53,8 +52,7 @@ def test_no_wait_is_reported_where_no_text_could_be_sent_at_all(site: Site, tess
     assert phones.wait(account(site)) == 60
     keep_number(site, "tess", PhoneNumber("+19005550123", "US"))
     assert phones.wait(account(site)) == 0
-    owner = Owner(site, "bob")
-    owner.sign_up()
+    Owner.signed_up(site, "bob")
     bob = site.services.accounts.named("bob")
     assert phones.wait(bob) == 0
     with pytest.raises(NotFound):
@@ -179,8 +177,7 @@ def test_a_text_from_while_the_clock_was_ahead_is_useful_no_longer_than_at_first
 
 
 def test_a_number_whose_key_is_missing_is_replaced_and_meanwhile_no_page_fails(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_texts()
     ada.press("Got it")
     site.clock.pass_(60)

@@ -96,13 +96,11 @@ def proofs(site: Site) -> dict[str, int]:
 
 
 def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     assert proofs(site) == {"password": 0}
     ada.turn_on_app()
     ada.press("Got it")
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.press("Verify", code=ada.next_code())
     assert proofs(site) == {"password": 0, APP: 0}
     site.clock.pass_(60)
@@ -117,16 +115,14 @@ def test_a_session_keeps_what_was_proved_by_name(site: Site) -> None:
     assert ada.key is not None
     with_passkey(ada, ada.key)
     assert proofs(site) == {KEY_METHOD: 0}, "a passkey alone proves no password"
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.open("/log-in/backup-code")
     ada.press("Verify", code=ada.kept_code)
     assert proofs(site) == {"password": 0, "backup-code": 0}
 
 
 def test_a_step_up_keeps_the_password_of_a_session_of_an_earlier_version(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     with site.services.db.write() as tx:

@@ -16,7 +16,6 @@ from tests.conftest import Site
 from tests.doubles import START, CheapHasher
 from tests.people import PASSWORD, PHONE, TWO_FACTOR, Owner
 from webapp.domain.account_refusals import UsernameTaken
-from webapp.domain.budget_refusals import NumberTaken
 from webapp.domain.origin import Origin
 from webapp.domain.phone_numbers import PhoneNumber
 from webapp.domain.refusals import (
@@ -26,6 +25,7 @@ from webapp.domain.refusals import (
     LoginExpired,
     NotFound,
     NotFresh,
+    NumberTaken,
     WrongLogin,
 )
 from webapp.models.accounts import Account, locked_account, share_account
@@ -78,8 +78,7 @@ def overrides(hasher: SlowHasher) -> dict[str, Any]:
 @pytest.fixture
 def ada(site: Site) -> Iterator[Owner]:
     """With an authentication app."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     return ada
 
@@ -111,8 +110,7 @@ def new_password(site: Site) -> None:
 def test_a_password_that_changes_while_it_is_compared_logs_no_user_in(
     site: Site, hasher: SlowHasher, meanwhile: Callable[[Site], None], app_on: bool
 ) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     if app_on:
         ada.turn_on_app()
     hasher.meanwhile = lambda: meanwhile(site)
@@ -123,8 +121,7 @@ def test_a_password_that_changes_while_it_is_compared_logs_no_user_in(
 def test_a_first_factor_that_is_turned_on_while_the_password_is_compared_is_asked_for(
     site: Site, hasher: SlowHasher
 ) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     hasher.meanwhile = ada.turn_on_app
     assert isinstance(log_in(site), PendingToken)
 
@@ -143,8 +140,7 @@ def test_a_pending_login_that_was_ended_or_used_opens_no_session(site: Site, ada
 
 def test_guesses_at_username_and_address_do_not_reveal_that_they_are_of_one_account(site: Site) -> None:
     """Each name has a wait of its own, as a name that no account has; the account's total has both."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     eve = ada.other_browser(address="198.51.100.1")
     for name in (ada.username, ada.email, "no-account"):
         eve.username = name
@@ -156,8 +152,7 @@ def test_guesses_at_username_and_address_do_not_reveal_that_they_are_of_one_acco
 
 
 def test_a_hundred_guesses_at_username_and_address_together_end_the_comparison_of_both(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     for number in range(100):
         eve = ada.other_browser(address=f"198.51.{number}.1")
         eve.username = ada.username if number % 2 else ada.email
@@ -165,8 +160,7 @@ def test_a_hundred_guesses_at_username_and_address_together_end_the_comparison_o
     for name in (ada.username, ada.email):
         with pytest.raises(WrongLogin):  # a wait would reveal it
             log_in(site, name)
-    ada.log_out()
-    assert ada.log_in().h1 == "Welcome, Ada Lovelace"  # the owner's browser is known
+    assert ada.log_in_again().h1 == "Welcome, Ada Lovelace"  # the owner's browser is known
     assert isinstance(log_in(site), LoggedIn)
 
 
@@ -196,8 +190,7 @@ def test_a_number_that_a_third_account_gets_while_the_password_is_hashed_goes_to
 
 
 def test_a_renewed_hash_of_the_old_password_never_replaces_a_new_password(site: Site, hasher: SlowHasher) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    Owner.signed_up(site)
     account = user_of(site).account
     new_password(site)
     hasher.cost = 2
@@ -211,8 +204,7 @@ def test_of_two_log_ins_that_renew_an_old_hash_at_once_both_get_in(
     site: Site, hasher: SlowHasher, password: str
 ) -> None:
     """But not when the password was changed meanwhile."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.log_out()
     hasher.cost = 2
 
@@ -250,8 +242,7 @@ def test_factors_and_codes_are_changed_in_a_fresh_session_only(site: Site, ada: 
 
 
 def test_without_a_factor_no_backup_code_is_generated(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    Owner.signed_up(site)
     with pytest.raises(NotFound):
         site.services.second_factors.new_backup_code(user_of(site), HERE)
 
@@ -328,8 +319,7 @@ def test_a_link_is_used_by_the_first_request_only(site: Site, ada: Owner) -> Non
 
 
 def test_a_message_code_counts_for_the_first_of_two_requests_only(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     typed, now = site.emailed_code(ada.email), user_of(site)
     challenge = f"email:sign-up:{now.session.id}"
@@ -340,8 +330,7 @@ def test_a_message_code_counts_for_the_first_of_two_requests_only(site: Site) ->
 
 
 def test_a_message_code_that_is_used_while_it_is_compared_counts_as_used(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     with site.services.db.read() as tx:
         code = tx.objects.scalars(select(Code)).one()
@@ -353,8 +342,7 @@ def test_a_message_code_that_is_used_while_it_is_compared_counts_as_used(site: S
 
 
 def test_a_message_code_that_a_newer_one_voids_while_it_is_compared_counts_as_used(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     now, codes = user_of(site), site.services.email_addresses.codes
     challenge, typed = f"email:sign-up:{now.session.id}", site.emailed_code(ada.email)
@@ -367,8 +355,7 @@ def test_a_message_code_that_a_newer_one_voids_while_it_is_compared_counts_as_us
 
 def test_a_code_for_another_address_expires_when_the_address_changes_while_it_is_compared(site: Site) -> None:
     """Such as by an undo, whose owner would lose the address again to the attacker who asked for the code."""
-    ada = Owner(site)
-    ada.sign_up()
+    Owner.signed_up(site)
     before, addresses = user_of(site), site.services.email_addresses
     addresses.send_code(before.account, "email:1", "mallory@example.org", HERE)
     with site.services.db.write() as tx:
@@ -379,8 +366,7 @@ def test_a_code_for_another_address_expires_when_the_address_changes_while_it_is
 
 
 def test_a_message_code_expires_although_its_page_was_opened_before(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     now = user_of(site)
     challenge, typed = f"email:sign-up:{now.session.id}", site.emailed_code(ada.email)
@@ -390,8 +376,7 @@ def test_a_message_code_expires_although_its_page_was_opened_before(site: Site) 
 
 
 def test_a_challenge_without_a_code_answers_that_the_code_expired(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     addresses, now = site.services.email_addresses, user_of(site)
     assert addresses.sent(1, "email:sign-up:99") is None
     with pytest.raises(CodeExpired):
@@ -448,8 +433,7 @@ def change_number(site: Site, number: str) -> None:
 
 
 def test_a_code_to_a_number_that_is_replaced_while_it_is_compared_logs_no_user_in(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_texts()
     ada.press("Got it")
     site.clock.pass_(60)
@@ -463,8 +447,7 @@ def test_a_code_to_a_number_that_is_replaced_while_it_is_compared_logs_no_user_i
 
 def test_the_number_that_is_replaced_is_warned_although_it_came_on_during_the_request(site: Site) -> None:
     """Such as the owner's, while a thief adds another one."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     thief, phones = user_of(site), site.services.phone_numbers
     phones.send_code(thief.account, "phone:thief", HERE, phones.read("+447400987654", ""))
     code = site.texted_code("+447400987654")

@@ -43,8 +43,7 @@ def overrides(service: FailingPushes) -> dict[str, Any]:
 @pytest.fixture
 def phone(site: Site) -> Owner:
     """Ada's phone with notifications, logged out."""
-    ada = Owner(site, layout=ANDROID)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=ANDROID)
     assert ada.turn_on_requests(subscription()).h1 == "You're all set"
     ada.press("Got it")
     ada.log_out()
@@ -134,8 +133,7 @@ def test_a_push_is_declarative_web_push_and_never_has_the_number(
 
 def test_every_phone_with_notifications_gets_one_push(site: Site, phone: Owner, service: FailingPushes) -> None:
     for place, said in enumerate((subscription("two"), "")):
-        other = phone.other_browser(layout=ANDROID)
-        other.log_in()
+        other = phone.log_in_elsewhere(layout=ANDROID)
         assert other.page is not None
         phone.answer(other.page.number)
         other.post("/log-in/waiting")

@@ -39,8 +39,7 @@ def test_a_running_site_is_not_taken_for_a_restored_one(site: Site) -> None:
 
 
 def test_after_a_restore_nothing_that_was_ended_or_used_is_valid_again(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     site.services.restoration.count_heartbeat()
@@ -63,8 +62,7 @@ def test_after_a_restore_nothing_that_was_ended_or_used_is_valid_again(site: Sit
 
 
 def test_after_a_restore_no_app_keeps_what_it_was_given(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     wiki = RelyingParty(site, trusted=True)
     code = wiki.code(ada)
     kept = wiki.tokens(ada, scope="openid offline_access")
@@ -187,8 +185,7 @@ def test_a_file_with_the_former_name_is_read_until_the_next_count(tmp_path: Path
 
 
 def test_a_restore_under_a_running_site_is_noticed_by_the_next_heartbeat(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     restoration = site.services.restoration
     restoration.count_heartbeat()
     assert ada.open("/log-in", follow=False).status == 303
@@ -244,8 +241,7 @@ def test_a_machine_without_its_file_joins_when_another_one_counts(site: Site) ->
 
 
 def test_flask_restored_voids_and_makes_the_machine_ready(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     site.services.restoration.count_heartbeat()
     forget(site)
     assert run(site, "restored").exit_code == 0
@@ -256,8 +252,7 @@ def test_flask_restored_voids_and_makes_the_machine_ready(site: Site) -> None:
 
 
 def test_flask_moved_voids_nothing_and_makes_the_machine_ready(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     site.services.restoration.count_heartbeat()
     forget(site)
     assert run(site, "moved").output == "This machine knows this database now.\n"

@@ -40,8 +40,7 @@ def heartbeat(site: Site) -> FileHeartbeat:
 @pytest.fixture
 def tess(site: Site) -> Owner:
     """With text messages, logged in."""
-    tess = Owner(site, "tess")
-    tess.sign_up()
+    tess = Owner.signed_up(site, "tess")
     tess.turn_on_texts()
     site.clock.pass_(61)
     return tess
@@ -68,8 +67,7 @@ def test_only_a_fresh_session_with_a_factor_generates_one(site: Site, tess: Owne
     site.clock.pass_(600)
     with pytest.raises(NotFresh):
         make(user, HERE)
-    without = Owner(site, "bob")
-    without.sign_up()
+    without = Owner.signed_up(site, "bob")
     with pytest.raises(NotFound):
         make(user_of(site, without), HERE)
 
@@ -205,8 +203,7 @@ def test_the_last_use_of_an_app_session_is_recorded_once_a_minute(site: Site) ->
 
 
 def test_a_token_has_256_bits_and_is_stored_as_its_hash(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     token = App(site).token("bob", bob.password)
     assert len(bytes.fromhex(token)) == 32
     with site.services.db.read() as tx:
@@ -217,8 +214,7 @@ def test_a_token_has_256_bits_and_is_stored_as_its_hash(site: Site) -> None:
 
 
 def test_expired_rows_are_purged(site: Site, tess: Owner) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     App(site).token("bob", bob.password)
     site.services.temporary_passwords.make(user_of(site, tess), HERE)
     add_refused_access(site, None, site.clock.now())

@@ -18,7 +18,7 @@ from webapp.domain.refusals import CodeAlreadyUsed, CodeExpired, EmailRequired, 
 from webapp.models.accounts import Account
 from webapp.models.database import Transaction, changed_one_row
 from webapp.models.factors import MARK_USED, Factor
-from webapp.services.attempt_rules import SlidingWindows, WithRefusal
+from webapp.services.attempt_rules import SlidingWindows
 from webapp.services.attempts import Attempts, Bucket
 from webapp.services.core import Core
 from webapp.services.email_addresses import masked
@@ -35,7 +35,6 @@ BY_EMAIL = Channel(
 
 
 class TooManyEmails(Waiting):
-    status = 429
     sentence = lazy("We can't email you another code now. Try again in %(wait)s, or choose another method.")
 
 
@@ -126,7 +125,7 @@ class EmailedCode(Method):
         """Raises `TooSoon`, `TooManyAttempts` or `TooManyEmails`."""
         if account.email is None:
             raise EmailRequired()
-        rule = WithRefusal(SlidingWindows((self.core.policy.email_sends,)), TooManyEmails)
+        rule = SlidingWindows((self.core.policy.email_sends,), TooManyEmails)
         with self.core.db.write() as tx:
             code_id, code = self.codes.draw(tx, account.id, challenge, account.email, self.terms)
             self.attempts.count_within(tx, Bucket(f"emailed-code:{account.id}", rule))

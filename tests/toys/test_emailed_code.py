@@ -31,8 +31,7 @@ HOW_TO = ROOT / "docs" / "how-to" / "add-a-method.md"
 @pytest.fixture
 def box(site: Site) -> MailUser:
     """Turned on, logged out."""
-    ada = Owner(site, layout=DESKTOP)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=DESKTOP)
     box = MailUser(ada)
     box.turn_on()
     ada.press("Got it")
@@ -84,8 +83,7 @@ def test_the_page_says_that_it_is_on_its_way_and_when_another_can_be_sent(box: M
 
 def test_a_code_of_another_log_in_opens_none_but_its_own(box: MailUser) -> None:
     ada = box.owner
-    eve = ada.other_browser(address="198.51.100.7")
-    eve.log_in()
+    ada.log_in_elsewhere(address="198.51.100.7")
     of_eve = box.code()
     ada.log_in()
     assert ada.press("Verify", code=of_eve).problems == [box.replayed]
@@ -96,8 +94,7 @@ def test_a_code_that_went_to_an_address_that_was_changed_since_is_void(box: Mail
     ada = box.owner
     ada.log_in()
     ada.press("Verify", code=box.code())
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     old = box.code()
     ada.open("/settings/account/email")
     ada.press("Save", email="countess@example.org")
@@ -129,8 +126,7 @@ def test_an_account_gets_ten_an_hour_and_is_told_when_the_next_can_go(box: MailU
 
 
 def test_a_code_is_good_for_ten_minutes_where_the_method_is_turned_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     box = MailUser(ada)
     page = box.begin()
     assert (page.h1, page.path) == ("Check your email", f"{box.path}/code")
@@ -149,8 +145,7 @@ def test_a_code_is_good_for_ten_minutes_where_the_method_is_turned_on(site: Site
 
 
 def test_a_code_for_an_old_address_turns_nothing_on(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     box = MailUser(ada)
     box.begin()
     old = box.code()

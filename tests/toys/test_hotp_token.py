@@ -27,8 +27,7 @@ AHEAD = "Your token is ahead. Press its button again and enter the next code as 
 @pytest.fixture
 def token(site: Site) -> TokenUser:
     """Turned on with its first two codes; the next is the third."""
-    ada = Owner(site, layout=DESKTOP)
-    ada.sign_up()
+    ada = Owner.signed_up(site, layout=DESKTOP)
     token = TokenUser(ada, SECRET)
     token.turn_on()
     ada.press("Got it")
@@ -95,8 +94,7 @@ def test_what_is_no_secret_is_refused(typed: str) -> None:
 
 
 def test_a_secret_that_is_none_is_said_beside_the_field_and_another_can_be_entered(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     token = TokenUser(ada)
     assert token.begin().h1 == "Enter the secret of your token"
     page = ada.press("Next", secret="12345")
@@ -117,28 +115,24 @@ def test_a_secret_that_is_none_is_said_beside_the_field_and_another_can_be_enter
 
 def test_the_codes_that_turned_it_on_open_nothing(token: TokenUser) -> None:
     ada = token.owner
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     for code in CODES[:2]:
         assert ada.press("Verify", code=code).problems == [token.replayed]
 
 
 def test_a_few_presses_ahead_are_passed_over_and_void(token: TokenUser) -> None:
     ada = token.owner
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     skipped = token.press()
     assert ada.press("Verify", code=token.press(LOOK_AHEAD - 1)).h1 == HOME
     assert factor_of(ada.site).counter == LOOK_AHEAD + 1
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=skipped).problems == [token.replayed]
 
 
 def test_many_presses_ahead_take_two_codes_in_a_row(token: TokenUser) -> None:
     ada = token.owner
-    ada.log_out()
-    page = ada.log_in()
+    page = ada.log_in_again()
     assert "Next code" not in page.text
     code = token.press(40)
     page = ada.press("Verify", code=code)
@@ -151,8 +145,7 @@ def test_many_presses_ahead_take_two_codes_in_a_row(token: TokenUser) -> None:
 
 def test_many_presses_ahead_and_a_wrong_next_code_is_wrong(token: TokenUser) -> None:
     ada = token.owner
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.press("Verify", code=token.press(40))
     page = ada.press("Verify", next_code="000000")
     assert page.problems == ["Wrong code. Check it and try again."]

@@ -53,8 +53,7 @@ def test_turning_it_on_says_what_it_is_and_gives_the_backup_code(mine: MethodUse
 
 
 def test_without_an_address_one_is_asked_for_and_confirmed_on_the_way(site: Site, mine: MethodUser) -> None:
-    bob = Owner(site, "bob", layout=mine.owner.layout, htmx=mine.owner.htmx)
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", layout=mine.owner.layout, htmx=mine.owner.htmx, confirm_email=False)
     his = type(mine)(bob)
     assert his.begin().h1 == "Confirm your email"
     assert bob.press("Next", email=bob.email).h1 == "Check your email"
@@ -80,15 +79,13 @@ def test_a_wrong_first_code_turns_nothing_on_and_guessing_it_has_an_end(mine: Me
 @every_way
 def test_logging_in_takes_the_password_and_then_a_code_that_works_once(on: MethodUser) -> None:
     ada = on.owner
-    ada.log_out()
-    page = ada.log_in()
+    page = ada.log_in_again()
     assert (page.h1, page.path) == (CHALLENGE, "/log-in/verify")
     assert ada.open("/").path == "/log-in", "the password alone opens nothing"
     ada.open("/log-in/verify")
     code = on.code()
     assert ada.press("Verify", code=code).h1 == HOME
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     page = ada.press("Verify", code=code)
     assert (page.status, page.problems) == (422, [on.replayed])
     assert ada.press("Verify", code=on.code()).h1 == HOME
@@ -96,8 +93,7 @@ def test_logging_in_takes_the_password_and_then_a_code_that_works_once(on: Metho
 
 def test_what_is_no_code_and_what_is_wrong_is_said_beside_the_field(on: MethodUser) -> None:
     ada = on.owner
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code="12").problems == ["Enter the complete code."]
     page = ada.press("Verify", code=other_than(on.code()))
     assert (page.status, page.problems) == (422, [WRONG])
@@ -109,8 +105,7 @@ def test_what_is_no_code_and_what_is_wrong_is_said_beside_the_field(on: MethodUs
 
 def test_after_five_wrong_codes_the_log_in_begins_again_and_waits(on: MethodUser, site: Site) -> None:
     ada = on.owner
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     wrong = other_than(on.code())
     said = [ada.press("Verify", code=wrong).problems for _ in range(4)]
     assert said == [[WRONG], [WRONG], [f"{WRONG} You have 2 attempts left."], [f"{WRONG} You have 1 attempt left."]]
@@ -145,8 +140,7 @@ def test_step_up_asks_for_it_and_then_does_what_was_asked_for(on: MethodUser, si
 
 def test_the_backup_code_stands_in_for_it_once(on: MethodUser, site: Site) -> None:
     ada = on.owner
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     page = ada.follow("Choose a different two-factor authentication method")
     assert [b for b in page.buttons if b in (on.hint, "Backup code")] == [on.hint, "Backup code"]
     ada.press("Backup code")
@@ -154,8 +148,7 @@ def test_the_backup_code_stands_in_for_it_once(on: MethodUser, site: Site) -> No
     assert page.h1 == "Save your new backup code"
     assert page.backup_code != ada.kept_code
     assert on.is_on
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     ada.follow("Use a backup code")
     assert ada.press("Verify", code=ada.kept_code).status == 422
     ada.open("/log-in/verify")
@@ -168,8 +161,7 @@ def test_turning_it_off_leaves_the_password_and_turning_it_back_on_makes_no_used
     on: MethodUser, site: Site
 ) -> None:
     ada = on.owner
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     used = on.code()
     ada.press("Verify", code=used)
     page = on.turn_off()
@@ -189,8 +181,7 @@ def test_turning_it_off_leaves_the_password_and_turning_it_back_on_makes_no_used
 
 def test_a_code_proves_nothing_once_the_method_is_off(on: MethodUser) -> None:
     ada = on.owner
-    elsewhere = ada.other_browser()
-    elsewhere.log_in()
+    elsewhere = ada.log_in_elsewhere()
     code = on.code()
     on.turn_off()
     page = elsewhere.press("Verify", code=code)
@@ -201,8 +192,7 @@ def test_a_code_proves_nothing_once_the_method_is_off(on: MethodUser) -> None:
 def test_another_method_takes_its_place_and_each_can_be_chosen_meanwhile(on: MethodUser, site: Site) -> None:
     ada = on.owner
     ada.turn_on_app()
-    ada.log_out()
-    page = ada.log_in()
+    page = ada.log_in_again()
     assert page.h1 == CHALLENGE
     page = ada.follow("Choose a different two-factor authentication method")
     assert on.hint in page.buttons
@@ -217,8 +207,7 @@ def test_another_method_takes_its_place_and_each_can_be_chosen_meanwhile(on: Met
         page = ada.press("Turn off")
     assert page.receipts == [f"{on.title} is now off. We sent you a confirmation email."]
     assert site.emails(ada.email)[0].subject == f"{on.title} was turned off (Nightlatch)"
-    ada.log_out()
-    assert ada.log_in().says("Enter the six-digit code from your authentication app.")
+    assert ada.log_in_again().says("Enter the six-digit code from your authentication app.")
     page = ada.follow("Choose a different two-factor authentication method")
     assert on.hint not in page.buttons
     ada.press("Authentication app")
@@ -235,8 +224,7 @@ def test_it_takes_the_place_of_another_method(mine: MethodUser, site: Site) -> N
     for _press in range({DESKTOP: 0, IPHONE: 2}[ada.layout]):
         page = ada.press("Turn off")
     assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
-    ada.log_out()
-    assert ada.log_in().h1 == CHALLENGE
+    assert ada.log_in_again().h1 == CHALLENGE
     assert ada.press("Verify", code=mine.code()).h1 == HOME
 
 
@@ -252,6 +240,5 @@ def test_replacing_it_by_another_of_its_kind_tells_the_owner(on: MethodUser, sit
     told = site.emails(ada.email)[0]
     assert told.subject == f"{on.title} was replaced (Nightlatch)"
     assert f"{on.title} was replaced. The old one no longer works." in told.text
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     assert ada.press("Verify", code=on.code()).h1 == HOME

@@ -56,8 +56,7 @@ def browser_of(person: Person) -> dict[str, Any]:
 def settle(site: Site) -> dict[str, Any]:
     """People sign up, turn on methods and log in, each in another way; returns what their browsers and apps keep."""
     people: dict[str, Any] = {}
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_app()
     ada.press("Got it")
     returning = ada.other_browser()
@@ -65,37 +64,31 @@ def settle(site: Site) -> dict[str, Any]:
     returning.press("Verify", code=returning.next_code(), remember="y")
     people["ada"] = browser_of(returning)
 
-    grace = Owner(site, "grace", address="192.0.2.2")
-    grace.sign_up()
+    grace = Owner.signed_up(site, "grace", address="192.0.2.2")
     grace.turn_on_texts()
     grace.press("Got it")
     grace.open("/settings/privacy/contacts")
     grace.press("Upload contacts", numbers=OTHER_PHONE)
     people["grace"] = browser_of(grace)
 
-    vera = Owner(site, "vera", address="192.0.2.3")
-    vera.sign_up()
+    vera = Owner.signed_up(site, "vera", address="192.0.2.3")
     vera.turn_on_key()
     vera.press("Got it")
     people["vera"] = browser_of(vera)
 
-    nora = Owner(site, "nora", layout=ANDROID, address="192.0.2.4")
-    nora.sign_up()
+    nora = Owner.signed_up(site, "nora", layout=ANDROID, address="192.0.2.4")
     nora.turn_on_requests()
     nora.press("Got it")
     people["nora"] = browser_of(nora)
 
-    bob = Owner(site, "bob", address="192.0.2.5")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob", address="192.0.2.5")
     people["bob"] = {**browser_of(bob), "token": App(site).token("bob", bob.password)}
 
-    eve = Owner(site, "eve", address="192.0.2.6")
-    eve.sign_up(confirm_email=False)
+    eve = Owner.signed_up(site, "eve", address="192.0.2.6", confirm_email=False)
     eve.press("Next", email=eve.email)
     people["eve"] = {**browser_of(eve), "token": App(site).token("eve", eve.password)}
 
-    waiting = ada.other_browser(address="192.0.2.7")
-    waiting.log_in()
+    waiting = ada.log_in_elsewhere(address="192.0.2.7")
     people["waiting"] = browser_of(waiting)
     reader = Person(site.app, address="192.0.2.8")
     reader.open("/forgot-password")

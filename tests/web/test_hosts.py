@@ -29,8 +29,7 @@ def test_a_page_at_a_host_with_a_final_dot_is_redirected_to_the_plain_host(site:
 
 
 def test_a_form_from_a_host_with_a_final_dot_is_refused(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     data = {"csrf_token": ada.token()}
     page = ada.send("POST", "/log-out", headers={"Host": "nightlatch.localhost.:5000"}, data=data, follow=False)
     assert (page.status, page.h1) == (400, "Bad request")
@@ -41,8 +40,7 @@ def test_a_form_from_a_host_with_a_final_dot_is_refused(site: Site) -> None:
 @pytest.mark.parametrize("path", ["/log-in", "/settings", "/reset-password/0123", "/nowhere", "/metrics"])
 def test_a_host_with_a_final_dot_gets_no_cookie_and_none_of_its_links(site: Site, path: str) -> None:
     """Cookies of that host would be another log-in, and an address of a page with it could be bookmarked."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     page = ada.send("GET", path, headers={"Host": "mobile.nightlatch.localhost.:5000"}, follow=False)
     assert page.status == 308
     assert page.response.headers["Location"] == f"http://mobile.nightlatch.localhost:5000{path}"
@@ -60,8 +58,7 @@ def test_a_final_dot_makes_no_other_host_known(site: Site, host: str) -> None:
 
 
 def test_a_form_whose_origin_has_a_final_dot_comes_from_another_site(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     data, origin = {"csrf_token": ada.token()}, {"Origin": "http://nightlatch.localhost.:5000"}
     assert ada.send("POST", "/log-out", headers=origin, data=data, follow=False).status == 403
     assert ada.open("/").h1 == "Welcome, Ada Lovelace"

@@ -43,8 +43,7 @@ def test_a_site_without_its_database_is_healthy_but_not_ready(url: str, tmp_path
 def test_the_status_page_says_when_messages_are_late(site: Site) -> None:
     reader = Person(site.app)
     assert reader.open("/status").says("Messages Work")
-    ada = Owner(site)
-    ada.sign_up(confirm_email=False)
+    ada = Owner.signed_up(site, confirm_email=False)
     ada.press("Next", email=ada.email)
     assert reader.open("/status").says("Messages Work")
     site.clock.pass_(61)
@@ -171,8 +170,7 @@ def test_a_forwarded_address_is_accepted_from_trusted_proxies_only(
 
 
 def test_a_forwarded_host_is_never_accepted(site: Site) -> None:
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.send("GET", "/forgot-password")
     token = ada.token()
     headers = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}

@@ -33,8 +33,7 @@ PROMTOOL = shutil.which("promtool")
 @pytest.fixture
 def ada(site: Site) -> Owner:
     """Ada with text messages and an authentication app, logged in, a minute after the last text."""
-    ada = Owner(site)
-    ada.sign_up()
+    ada = Owner.signed_up(site)
     ada.turn_on_texts()
     ada.turn_on_app()
     ada.open("/")
@@ -87,17 +86,14 @@ def test_a_login_is_counted_by_what_was_proved_and_by_its_outcome(site: Site, ad
     method = "authentication-app"
     assert (counted.logins(method, "refused"), counted.logins(method, "success")) == (1, 1)
     assert counted.logins("password", "success") == 0
-    bob = Owner(site, "bob")
-    bob.sign_up()
-    bob.log_out()
-    bob.log_in()
+    bob = Owner.signed_up(site, "bob")
+    bob.log_in_again()
     assert counted.logins("password", "success") == 1
 
 
 @one_database
 def test_a_backup_code_is_counted_as_a_method(site: Site, ada: Owner) -> None:
-    ada.log_out()
-    ada.log_in()
+    ada.log_in_again()
     counted = Counted(site)
     ada.open("/log-in/backup-code")
     ada.press("Verify", code="AAAA-AAAA-AAAA-AAAA")
@@ -119,8 +115,7 @@ def test_a_step_up_is_counted_apart_from_logins(site: Site, ada: Owner) -> None:
 
 @one_database
 def test_an_app_that_only_knows_a_password_is_counted(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up()
+    bob = Owner.signed_up(site, "bob")
     counted = Counted(site)
     for password, status in ((bob.password, 200), ("a wrong password", 401)):
         assert Person(site.app).send("GET", "/legacy/verify", auth=(bob.username, password)).status == status
@@ -130,8 +125,7 @@ def test_an_app_that_only_knows_a_password_is_counted(site: Site) -> None:
 @one_database
 def test_a_limit_is_counted_by_its_kind_without_whose_it_is(site: Site) -> None:
     # "ada" is a part of the word "metadata", which is a part of an endpoint's name.
-    owner = Owner(site, "xiomara")
-    owner.sign_up()
+    owner = Owner.signed_up(site, "xiomara")
     owner.log_out()
     counted = Counted(site)
     while owner.log_in("a wrong password").status != 429:
@@ -173,8 +167,7 @@ def test_messages_are_counted_by_what_became_of_them(site: Site, ada: Owner, gat
 
 @one_database
 def test_the_number_and_age_of_waiting_messages_are_told_by_channel(site: Site) -> None:
-    bob = Owner(site, "bob")
-    bob.sign_up(confirm_email=False)
+    bob = Owner.signed_up(site, "bob", confirm_email=False)
     site.services.delivery.deliver_due()
     bob.press("Next", email=bob.email)
     site.clock.pass_(61)

@@ -35,8 +35,7 @@ class TestServedWithoutGateway:
         return {**environ, **SERVING}
 
     def test_text_messages_are_not_offered(self, site: Site) -> None:
-        ada = Owner(site)
-        ada.sign_up(confirm_email=False)
+        ada = Owner.signed_up(site, confirm_email=False)
         page = ada.open("/settings/security/two-factor")
         assert "Authentication app" in page.text
         assert "Text message" not in page.text
@@ -44,8 +43,7 @@ class TestServedWithoutGateway:
         assert ada.open("/outbox").status == 404
 
     def test_a_text_to_a_user_who_has_text_messages_on_fails(self, site: Site) -> None:
-        ada = Owner(site)
-        ada.sign_up(confirm_email=False)
+        Owner.signed_up(site, confirm_email=False)
         account = site.services.accounts.named("ada")
         keep_number(site, "ada", "+447400123456")
         site.services.phone_numbers.send_code(site.services.accounts.named("ada"), "log-in:1", Origin("192.0.2.1"))
@@ -61,8 +59,7 @@ class TestServedWithGateway:
         return {**environ, **SERVING, **GATEWAY}
 
     def test_text_messages_are_offered(self, site: Site) -> None:
-        ada = Owner(site)
-        ada.sign_up(confirm_email=False)
+        ada = Owner.signed_up(site, confirm_email=False)
         assert "Text message" in ada.open("/settings/security/two-factor").text
         assert ada.open(TEXT).h1 == "Text message"
 

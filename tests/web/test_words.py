@@ -61,7 +61,6 @@ def test_what_is_not_a_wrong_field_has_a_status_of_its_own() -> None:
 class RefusalOfOneMethod(r.Waiting):
     """A refusal that brings its own sentence, as in the file of a method."""
 
-    status = 429
     sentence = lazy("The pigeon is on its way. Send another in %(wait)s, or 100%% by hand.")
 
 

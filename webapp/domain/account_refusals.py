@@ -42,8 +42,6 @@ class UsernameChangedLately(Refusal):
 class TooManyExports(Waiting):
     """The limit of downloads of one's data in one day is reached."""
 
-    status = 429
-
 
 class UsernameReserved(Refusal):
     """Its owner would be taken for the operator of the site."""
@@ -67,5 +65,3 @@ class NameMalformed(Refusal):
 
 class TooManySignUps(Waiting):
     """The limit of new accounts from one network is reached."""
-
-    status = 429

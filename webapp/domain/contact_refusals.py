@@ -40,5 +40,3 @@ class TooManyContacts(Refusal):
 
 class TooManyLookups(Waiting):
     """The limit of new contacts in one day is reached."""
-
-    status = 429

@@ -19,7 +19,7 @@ class Refusal(Exception):
     field: ClassVar[str | None] = None
     status: ClassVar[int] = 422
     sentence: ClassVar[Sentence | None] = None
-    """Of a refusal that is not in the table of `web/words.py`. %(wait)s stands for how long to wait."""
+    """Of one that is not in the table of `web/words.py`. The placeholders are its facts, and how long to `wait`."""
 
     @property
     def wait(self) -> int | None:
@@ -31,6 +31,7 @@ class Refusal(Exception):
 class Waiting(Refusal):
     """A refusal that ends by itself after `seconds`."""
 
+    status: ClassVar[int] = 429
     seconds: int
 
     @property
@@ -129,6 +130,13 @@ class CountryNotServed(Refusal):
     field = "phone"
 
 
+@dataclass(eq=False)
+class NumberTaken(Refusal):
+    """The number is confirmed for as many accounts as one number can have."""
+
+    most: int
+
+
 # -- Codes -----------------------------------------------------------------------------------------
 
 
@@ -195,7 +203,7 @@ class CodesBlocked(Refusal):
 
 
 class TooManyAttempts(Waiting):
-    status = 429
+    pass
 
 
 class TooManyLogins(TooManyAttempts):
@@ -206,13 +214,14 @@ class MailLimitReached(Waiting):
     """The limit of codes to one e-mail address is reached, counted over all accounts."""
 
     field = "email"
-    status = 429
+
+
+class NetworkMailLimitReached(Waiting):
+    """The limit of codes by e-mail that one network can request is reached."""
 
 
 class TooSoon(Waiting):
     """A message to the same recipient was sent less than a minute ago."""
-
-    status = 429
 
 
 @dataclass(eq=False)
@@ -220,14 +229,11 @@ class TextLimitReached(Waiting):
     """A limit of texts is reached. `why` names it for the operator: account, number, prefix, network, address, budget,
     or new numbers for their part of the budget."""
 
-    status = 429
     why: str = ""
 
 
 class TooManyTemporaryPasswords(Waiting):
     """The limit of temporary passwords in one day is reached."""
-
-    status = 429
 
 
 class TooManyTexts(Refusal):

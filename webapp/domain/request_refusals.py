@@ -11,8 +11,6 @@ class TooManyRequests(Waiting):
     """The limit of login requests is reached, so that an attacker cannot tire the owner into approving one
     (NIST SP 800-63B-4 section 3.1.3)."""
 
-    status = 429
-
 
 class NotApproved(Refusal):
     """No approving device approved the request, or the approval has expired or was used."""

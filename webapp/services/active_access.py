@@ -6,11 +6,12 @@ number of kinds. Users may end their own access without step-up, since that does
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
-from sqlalchemy import Boolean, ColumnElement, Select, cast, false, func, literal, or_, select, union_all, update
+from sqlalchemy import Boolean, ColumnElement, Select, and_, cast, false, func, literal, or_, select, union_all, update
 
 from ..domain.codes import hash_of
 from ..domain.origin import Origin
@@ -58,124 +59,135 @@ class OpenAccess:
     more: bool
 
 
-class AccessKind(Protocol):
+@dataclass(frozen=True, slots=True)
+class AccessKind(ABC):
     """A kind of access. A new one also needs a place in `active_access` and its words in `web/pages/sessions.py`.
 
     Its table must be added to `Sessions.end_others` and `Maintenance.purge`, too.
     """
 
-    slug: str
-    ended: str
+    slug: ClassVar[str]
+    ended: ClassVar[str]
     """The kind of the event that records the end of one; its sentence may contain the `device`."""
+    table: ClassVar[Any]
 
+    core: Core
+
+    @abstractmethod
     def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:
         """Selects the fields of `AccessEntry` in their order. `remembered` are the tokens in this browser's cookies."""
-        ...
 
     def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
         """Ends one and returns its device.
 
         Raises `NotFound` for one that is not the account's, `AlreadyDone` for one that has ended.
         """
-        ...
+        table, now = self.table, self.core.clock.now()
+        own = table.id == entry_id, table.account_id == account_id
+        device: str | None = tx.scalar(select(table.device).where(*own))
+        if device is None:
+            raise NotFound()
+        if not changed_one_row(tx, update(table).where(*own, table.ended_at.is_(None)).values(ended_at=now)):
+            raise AlreadyDone()
+        return device
 
+    @abstractmethod
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
         """Ends all but the current one, for "Log out all others"; `forget` includes remembered browsers."""
-        ...
+
+    def _end_all(self, tx: Transaction, table: Any, user: User, *which: ColumnElement[bool]) -> None:
+        live = table.account_id == user.account.id, table.ended_at.is_(None), *which
+        tx.execute(update(table).where(*live).values(ended_at=self.core.clock.now()))
+
+    def _entries(
+        self, user: User, live: ColumnElement[bool], started: Any, seen: Any, current: Any = None, device: Any = None
+    ) -> Select[Any]:
+        """Those of the user. `current` is the condition for the one of this browser, where that can be one of them."""
+        row = self.table
+        return select(
+            literal(self.slug).label("kind"),
+            row.id.label("id"),
+            (row.device if device is None else device).label("device"),
+            row.address.label("address"),
+            started.label("started_at"),
+            seen.label("seen_at"),
+            cast(false() if current is None else current, Boolean).label("is_current"),
+        ).where(row.account_id == user.account.id, live)
 
 
 @dataclass(frozen=True, slots=True)
-class SessionKind:
+class SessionKind(AccessKind):
     """Sessions. Pending logins end with the others, but are not listed, because they are short-lived.
 
     What other sessions gave to apps ends with them too, also where it outlived its session, which was then deleted.
     """
 
-    slug, ended = "log-in", "session-ended"
+    slug, ended, table = "log-in", "session-ended", Session
 
-    core: Core
     sessions: Sessions
 
-    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the protocol
-        row, current = Session, Session.id == user.session.id
-        own = row.account_id == user.account.id, self.sessions.live()
-        return select(*_columns(self, row, row.started_at, row.seen_at, current)).where(*own)
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the base class
+        is_current = Session.id == user.session.id
+        return self._entries(user, self.sessions.live(), Session.started_at, Session.seen_at, is_current)
 
-    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
-        return _end(tx, Session, account_id, entry_id, self.core.clock.now())
-
-    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # of the protocol
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # of the base class
         now, account_id = self.core.clock.now(), user.account.id
         close_open(tx, account_id, WITHDRAWN, now)
-        _end_all(tx, PendingLogin, account_id, now)  # first: one may be about to open a session
-        _end_all(tx, Session, account_id, now, Session.id != user.session.id)
+        self._end_all(tx, PendingLogin, user)  # first: one may be about to open a session
+        self._end_all(tx, Session, user, Session.id != user.session.id)
         given = AppAuthorization
         of_others = or_(given.session_id.is_(None), given.session_id != user.session.id)
         end_given(tx, now, given.account_id == account_id, of_others)
 
 
 @dataclass(frozen=True, slots=True)
-class RememberedKind:
+class RememberedKind(AccessKind):
     """Browsers that skip the second factor, never the password."""
 
-    slug, ended = "remembered-browser", "browser-forgotten"
+    slug, ended, table = "remembered-browser", "browser-forgotten", RememberedBrowser
 
-    core: Core
     browsers: RememberedBrowsers
 
     def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:
-        row, current = RememberedBrowser, RememberedBrowser.token_hash.in_([hash_of(token) for token in remembered])
-        own = row.account_id == user.account.id, self.browsers.live()
-        return select(*_columns(self, row, row.added_at, row.used_at, current)).where(*own)
-
-    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
-        return _end(tx, RememberedBrowser, account_id, entry_id, self.core.clock.now())
+        row, is_current = RememberedBrowser, RememberedBrowser.token_hash.in_([hash_of(token) for token in remembered])
+        return self._entries(user, self.browsers.live(), row.added_at, row.used_at, is_current)
 
     def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:
         if forget:
-            _end_all(tx, RememberedBrowser, user.account.id, self.core.clock.now())
+            self._end_all(tx, RememberedBrowser, user)
 
 
 @dataclass(frozen=True, slots=True)
-class AppKind:
+class AppKind(AccessKind):
     """Apps that exchanged a password for a token."""
 
-    slug, ended = "app", "app-logged-out"
+    slug, ended, table = "app", "app-logged-out", AppSession
 
-    core: Core
     app_sessions: AppSessions
 
-    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the protocol
-        row = AppSession
-        own = row.account_id == user.account.id, self.app_sessions.live()
-        return select(*_columns(self, row, row.started_at, row.seen_at, false())).where(*own)
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the base class
+        return self._entries(user, self.app_sessions.live(), AppSession.started_at, AppSession.seen_at)
 
-    def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
-        return _end(tx, AppSession, account_id, entry_id, self.core.clock.now())
-
-    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # of the protocol
+    def end_others(self, tx: Transaction, user: User, *, forget: bool) -> None:  # noqa: ARG002  # of the base class
         for table in (TemporaryPassword, AppSession):  # an app may still have a temporary password
-            _end_all(tx, table, user.account.id, self.core.clock.now())
+            self._end_all(tx, table, user)
 
 
 @dataclass(frozen=True, slots=True)
-class GuardedKind:
+class GuardedKind(AccessKind):
     """Sessions at guarded hosts. The name of its app and the host stand for a device."""
 
-    slug, ended = "guarded-host", "guarded-logged-out"
+    slug, ended, table = "guarded-host", "guarded-logged-out", GuardedSession
 
-    core: Core
     sessions: Sessions
 
-    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the protocol
-        row = GuardedSession
-        own = row.account_id == user.account.id, row.ended_at.is_(None), self.sessions.live()
-        columns = _columns(self, row, row.started_at, row.seen_at, false(), device=CALLED)
-        of_app = select(*columns).join(RegisteredApp, RegisteredApp.id == row.app_id)
-        return of_app.join(Session, Session.id == row.session_id).where(*own)
+    def open_now(self, user: User, remembered: Sequence[str]) -> Select[Any]:  # noqa: ARG002  # of the base class
+        row, live = GuardedSession, and_(GuardedSession.ended_at.is_(None), self.sessions.live())
+        entries = self._entries(user, live, row.started_at, row.seen_at, device=CALLED)
+        return entries.join(RegisteredApp, RegisteredApp.id == row.app_id).join(Session, Session.id == row.session_id)
 
     def end(self, tx: Transaction, account_id: int, entry_id: int) -> str:
-        _end(tx, GuardedSession, account_id, entry_id, self.core.clock.now())
+        AccessKind.end(self, tx, account_id, entry_id)  # `super()` needs the class as it was without slots
         at = select(CALLED).join_from(GuardedSession, RegisteredApp).where(GuardedSession.id == entry_id)
         return str(tx.scalar(at))
 
@@ -240,33 +252,3 @@ def active_access(
     """With every kind, in the order of the list."""
     own = SessionKind(core, sessions), RememberedKind(core, remembered)
     return ActiveAccess(core, sessions, notices, (*own, AppKind(core, app_sessions), GuardedKind(core, sessions)))
-
-
-def _columns(
-    kind: AccessKind, row: Any, started: Any, seen: Any, current: ColumnElement[bool], device: Any = None
-) -> tuple[Any, ...]:
-    return (
-        literal(kind.slug).label("kind"),
-        row.id.label("id"),
-        (row.device if device is None else device).label("device"),
-        row.address.label("address"),
-        started.label("started_at"),
-        seen.label("seen_at"),
-        cast(current, Boolean).label("is_current"),
-    )
-
-
-def _end(tx: Transaction, table: Any, account_id: int, entry_id: int, now: int) -> str:
-    own = table.id == entry_id, table.account_id == account_id
-    device: str | None = tx.scalar(select(table.device).where(*own))
-    if device is None:
-        raise NotFound()
-    if not changed_one_row(tx, update(table).where(*own, table.ended_at.is_(None)).values(ended_at=now)):
-        raise AlreadyDone()
-    return device
-
-
-def _end_all(tx: Transaction, table: Any, account_id: int, now: int, *which: ColumnElement[bool]) -> None:
-    tx.execute(
-        update(table).where(table.account_id == account_id, table.ended_at.is_(None), *which).values(ended_at=now)
-    )

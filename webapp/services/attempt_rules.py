@@ -47,7 +47,10 @@ def _until_now(hits: Sequence[int], now: int) -> Sequence[int]:
 
 @dataclass(frozen=True, slots=True)
 class SlidingWindows:
+    """Refuses with what `tell` makes from the seconds to wait."""
+
     windows: tuple[Window, ...]
+    tell: Callable[[int], Refusal] = TooManyAttempts
 
     @property
     def lookback(self) -> int | None:
@@ -57,29 +60,10 @@ class SlidingWindows:
         hits = _until_now(hits, now)
         waits = [hits[-w.most] + w.seconds - now for w in self.windows if len(hits) >= w.most]
         wait = max(waits, default=0)
-        return TooManyAttempts(wait) if wait > 0 else None
+        return self.tell(wait) if wait > 0 else None
 
     def caps(self, now: int) -> Sequence[Cap]:
         return [Cap(w.most, now - w.seconds, now + CLOCK_AHEAD) for w in self.windows]
-
-
-@dataclass(frozen=True, slots=True)
-class WithRefusal:
-    """Another rule with another refusal, which `tell` makes from the seconds to wait."""
-
-    rule: Rule
-    tell: Callable[[int], Refusal]
-
-    @property
-    def lookback(self) -> int | None:
-        return self.rule.lookback
-
-    def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:
-        refusal = self.rule.refusal(hits, now)
-        return self.tell(refusal.wait or 1) if refusal is not None else None
-
-    def caps(self, now: int) -> Sequence[Cap]:
-        return self.rule.caps(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +101,14 @@ class Total:
     """A limit without a time window: after `most` attempts, every further one is refused."""
 
     most: int
+    tell: Callable[[], Refusal] = ChallengeExhausted
 
     @property
     def lookback(self) -> int | None:
         return None
 
     def refusal(self, hits: Sequence[int], now: int) -> Refusal | None:  # noqa: ARG002  # other rules look at the time
-        return ChallengeExhausted() if len(hits) >= self.most else None
+        return self.tell() if len(hits) >= self.most else None
 
     def caps(self, now: int) -> Sequence[Cap]:  # noqa: ARG002  # other rules look at the time
         return [Cap(self.most)]

@@ -19,7 +19,7 @@ from ..domain.key_refusals import CeremonyExpired
 from ..metrics import LIMITS
 from ..models.database import Transaction
 from ..models.sessions import Attempt
-from .attempt_rules import Rule, Tally, Total, WithRefusal
+from .attempt_rules import Rule, Tally, Total
 from .core import Core
 
 COUNT = insert(Attempt)
@@ -96,7 +96,7 @@ class Bucket:
 
 def single_use(name: str) -> Bucket:
     """A bucket for a single attempt; the second is refused with `CeremonyExpired`."""
-    return Bucket(f"used:{name}", WithRefusal(Total(1), lambda _wait: CeremonyExpired()))
+    return Bucket(f"used:{name}", Total(1, CeremonyExpired))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,23 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ..domain.budget_refusals import NetworkMailLimitReached
 from ..domain.channels import EMAIL, Sent
 from ..domain.codes import hash_of
 from ..domain.names import LONGEST_TYPED, key_of, without_marks
 from ..domain.origin import Origin
-from ..domain.refusals import CodeExpired, EmailMalformed, MailLimitReached, TooSoon, WrongCode
+from ..domain.refusals import (
+    CodeExpired,
+    EmailMalformed,
+    MailLimitReached,
+    NetworkMailLimitReached,
+    TooSoon,
+    WrongCode,
+)
 from ..models.accounts import Account, lock_for_change
 from ..models.database import Transaction
 from ..models.user import User
 from ..policy import DAY
-from .attempt_rules import SlidingWindows, WithRefusal
+from .attempt_rules import SlidingWindows
 from .attempts import Attempts, Bucket
 from .core import Core
 from .links import Links
@@ -126,7 +132,7 @@ class EmailAddresses:
     def _senders(self, account: Account, origin: Origin) -> list[Bucket]:
         """Counts who asks: the account and its network."""
         policy = self.core.policy
-        of_network = WithRefusal(SlidingWindows(policy.email_sends_network), NetworkMailLimitReached)
+        of_network = SlidingWindows(policy.email_sends_network, NetworkMailLimitReached)
         return [
             Bucket(f"email-code:{account.id}", SlidingWindows((policy.email_sends,))),
             Bucket(f"email-code-from:{origin.network}", of_network),
@@ -139,10 +145,10 @@ class EmailAddresses:
         an address that a stranger entered many times.
         """
         policy, box = self.core.policy, hash_of(key)
-        together = WithRefusal(SlidingWindows((policy.email_sends, policy.email_sends_day)), MailLimitReached)
+        together = SlidingWindows((policy.email_sends, policy.email_sends_day), MailLimitReached)
         if is_own:
             return [Bucket(f"email-code-own:{box}", together)]
-        alone = WithRefusal(SlidingWindows((policy.email_sends_stranger,)), MailLimitReached)
+        alone = SlidingWindows((policy.email_sends_stranger,), MailLimitReached)
         return [
             Bucket(f"email-code-to:{box}", together),
             Bucket(f"email-code-to:{box}:{account.id}", alone),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from sqlalchemy import select, union_all, update
 
 from ..domain import phone_numbers
-from ..domain.budget_refusals import NumberTaken
 from ..domain.channels import TEXT, Sent
 from ..domain.language import bidi_isolate, spoken
 from ..domain.origin import Origin
@@ -23,6 +22,7 @@ from ..domain.refusals import (
     CountryNotServed,
     EmailRequired,
     NotFound,
+    NumberTaken,
     PhoneNotMobile,
     PhonePremium,
     Refusal,
@@ -33,7 +33,7 @@ from ..models.codes import Code
 from ..models.database import Transaction
 from ..models.sessions import PENDING_CHALLENGE, Activity
 from ..models.user import User
-from .attempt_rules import Total, WithRefusal
+from .attempt_rules import Total
 from .attempts import Bucket
 from .core import Core
 from .notices import Notices
@@ -190,7 +190,7 @@ class PhoneNumbers:
         if code is None:
             return []
         name = f"text-code:{code.id}:{code.made_at}"  # SQLite gives the id of a deleted code again
-        return [Bucket(name, WithRefusal(Total(self._terms.attempts), lambda _wait: CodeExpired()))]
+        return [Bucket(name, Total(self._terms.attempts, CodeExpired))]
 
     def _adopt(self, account: Account, challenge: str) -> None:
         if self.codes.newest(account.id, challenge, self._terms) is None:

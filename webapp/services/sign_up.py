@@ -14,7 +14,7 @@ from ..domain.phone_numbers import PhoneNumber
 from ..domain.refusals import Refusal
 from ..models.accounts import Account
 from ..models.sessions import PASSWORD_PROOF
-from .attempt_rules import SlidingWindows, WithRefusal
+from .attempt_rules import SlidingWindows
 from .attempts import Attempts, Bucket
 from .core import Core
 from .login.session_opening import LoggedIn
@@ -75,7 +75,7 @@ class SignUp:
             return refusals_of(check for typed, check in checks if typed)
 
     def _of_network(self, origin: Origin) -> Bucket:
-        rule = WithRefusal(SlidingWindows(self.core.policy.sign_ups), TooManySignUps)
+        rule = SlidingWindows(self.core.policy.sign_ups, TooManySignUps)
         return Bucket(f"sign-up-from:{origin.network}", rule)
 
     def tidy(self, name: str, username: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from ..models.database import Transaction, changed_one_row
 from ..models.messages import TextCount
 from ..models.site_values import set_site_value, site_value
 from ..policy import DAY, Window
-from .attempt_rules import SlidingWindows, Unlimited, WithRefusal
+from .attempt_rules import SlidingWindows, Unlimited
 from .attempts import Attempts, Bucket
 from .core import Core
 from .outbox import Outbox
@@ -32,9 +32,9 @@ BUDGET, BUDGET_OF_NEW = "texts", "texts-new"
 log = structlog.get_logger()
 
 
-def stops(why: str, *windows: Window) -> WithRefusal:
+def stops(why: str, *windows: Window) -> SlidingWindows:
     """Windows that refuse with `TextLimitReached`, where `why` names the limit for the operator."""
-    return WithRefusal(SlidingWindows(windows), lambda wait: TextLimitReached(wait, why))
+    return SlidingWindows(windows, lambda wait: TextLimitReached(wait, why))
 
 
 Recipient = Literal["factor", "own", "new"]
@@ -92,8 +92,8 @@ class TextCaps:
         """
         policy, budget = self.core.policy, self.daily_budget
         is_new, is_factor = recipient == "new", recipient == "factor"
-        number_key, of_challenge = self.key(number.e164), SlidingWindows((Window(policy.text_sends_challenge, DAY),))
-        strangers = Bucket(f"text-number:{number_key}", stops("number", policy.text_sends_others))
+        of_challenge = SlidingWindows((Window(policy.text_sends_challenge, DAY),), lambda _wait: TooManyTexts())
+        strangers = Bucket(f"text-number:{self.key(number.e164)}", stops("number", policy.text_sends_others))
         for_new = Window(budget - budget * policy.text_budget_kept // 100, DAY)
         enrolling = [
             Bucket(f"text-prefix:{self.key(number.prefix)}", stops("prefix", policy.text_sends_prefix)),
@@ -103,7 +103,7 @@ class TextCaps:
         return [
             self._gap(account_id, number),
             *([self._gap("others", number)] if is_new else []),
-            Bucket(f"text-challenge:{challenge}", WithRefusal(of_challenge, lambda _wait: TooManyTexts())),
+            Bucket(f"text-challenge:{challenge}", of_challenge),
             Bucket(f"text-account:{account_id}", stops("account", *policy.text_sends)),
             *([strangers] if is_new else []),
             *([] if is_factor else enrolling),
@@ -113,7 +113,7 @@ class TextCaps:
 
     def _gap(self, sender: int | str, number: PhoneNumber) -> Bucket:
         """The bucket for the shortest time between two texts of an account, or of all others, to one number."""
-        rule = WithRefusal(SlidingWindows((self.core.policy.text_gap,)), TooSoon)
+        rule = SlidingWindows((self.core.policy.text_gap,), TooSoon)
         return Bucket(f"text-gap:{sender}:{self.key(number.e164)}", rule)
 
     def key(self, text: str) -> str:

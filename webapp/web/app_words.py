@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..domain import app_refusals as a
-from ..domain.language import bidi_isolate
+from ..domain.language import Sentence, bidi_isolate, lazy
 from ..domain.language import gettext as _
 from ..domain.refusals import Refusal
 
@@ -30,18 +30,16 @@ def _address(refusal: a.AddressRefused) -> str:
     return _("This isn't a complete address: %(address)s.", address=address)
 
 
-WORDS: dict[type[Refusal], Callable[[Any], str]] = {
-    a.LastOperator: lambda _r: _("This is the only operator who can log in. Make another account an operator first."),
-    a.OtherOperator: lambda _r: _("Operators can't be changed here. Use the command line."),
-    a.ReasonMalformed: lambda e: _("Enter a reason with up to %(most)s characters.", most=e.most),
-    a.GroupNameMalformed: lambda _r: _("Use 1 to 40 lowercase letters (a to z), numbers, and dashes."),
-    a.GroupTaken: lambda _r: _("There's already a group with that name. Choose another name."),
-    a.GroupInUse: lambda e: _(
-        "This group decides who can use these apps: %(apps)s. Change the apps first.", apps=e.apps
-    ),
-    a.UnknownGroup: lambda _r: _("There's no group with that name."),
-    a.UnknownUsername: lambda _r: _("No account has that username."),
-    a.UnknownApp: lambda _r: _("There's no app with that ID."),
+WORDS: dict[type[Refusal], Sentence | Callable[[Any], str]] = {
+    a.LastOperator: lazy("This is the only operator who can log in. Make another account an operator first."),
+    a.OtherOperator: lazy("Operators can't be changed here. Use the command line."),
+    a.ReasonMalformed: lazy("Enter a reason with up to %(most)s characters."),
+    a.GroupNameMalformed: lazy("Use 1 to 40 lowercase letters (a to z), numbers, and dashes."),
+    a.GroupTaken: lazy("There's already a group with that name. Choose another name."),
+    a.GroupInUse: lazy("This group decides who can use these apps: %(apps)s. Change the apps first."),
+    a.UnknownGroup: lazy("There's no group with that name."),
+    a.UnknownUsername: lazy("No account has that username."),
+    a.UnknownApp: lazy("There's no app with that ID."),
     **dict.fromkeys(
         (
             *(a.AddressRefused, a.RedirectAddressRefused, a.LogoutAddressRefused, a.BackchannelAddressRefused),
@@ -52,20 +50,20 @@ WORDS: dict[type[Refusal], Callable[[Any], str]] = {
     a.NetworkMalformed: lambda e: _(
         "This isn't a network like 10.0.0.0/8: %(network)s.", network=bidi_isolate(str(e.network))
     ),
-    a.HostTaken: lambda _r: _("Another app already has this host."),
-    a.HostMissing: lambda _r: _("Enter the host of the app."),
-    a.RedirectAddressMissing: lambda _r: _("Enter at least one redirect address."),
-    a.KeysMalformed: lambda _r: _("This isn't a JSON Web Key Set that has only public keys."),
-    a.KeysTwice: lambda _r: _("Enter either the keys or their address."),
+    a.HostTaken: lazy("Another app already has this host."),
+    a.HostMissing: lazy("Enter the host of the app."),
+    a.RedirectAddressMissing: lazy("Enter at least one redirect address."),
+    a.KeysMalformed: lazy("This isn't a JSON Web Key Set that has only public keys."),
+    a.KeysTwice: lazy("Enter either the keys or their address."),
     a.RuleMalformed: lambda e: _(
         "Line %(line)s isn't an action, methods if you like, and a path: %(rule)s.",
         line=e.line,
         rule=bidi_isolate(str(e.rule)[:200]),
     ),
-    a.AppGroupUnknown: lambda e: _("There's no group %(name)s. Add it first.", name=e.name),
-    a.MaxAgeMalformed: lambda _r: _("Enter a number of seconds up to 2592000, which is 30 days."),
-    a.NotForKind: lambda e: _("This kind of app doesn't have this option: %(option)s.", option=e.option),
-    a.NoSecrets: lambda _r: _("This app doesn't have client secrets."),
-    a.SecretsLimited: lambda _r: _("This app already has two client secrets. Remove one first."),
-    a.LastSecret: lambda _r: _("This is the only client secret. Generate a new one first."),
+    a.AppGroupUnknown: lazy("There's no group %(name)s. Add it first."),
+    a.MaxAgeMalformed: lazy("Enter a number of seconds up to 2592000, which is 30 days."),
+    a.NotForKind: lazy("This kind of app doesn't have this option: %(option)s."),
+    a.NoSecrets: lazy("This app doesn't have client secrets."),
+    a.SecretsLimited: lazy("This app already has two client secrets. Remove one first."),
+    a.LastSecret: lazy("This is the only client secret. Generate a new one first."),
 }

@@ -9,7 +9,7 @@ from flask import request
 
 from ..domain.channels import Sent
 from ..domain.language import gettext as _
-from ..domain.refusals import AlreadyDone, CodeExpired, Refusal
+from ..domain.refusals import AlreadyDone, CodeExpired
 from . import current, layouts, render, words
 from .forms import ConfirmationCodeForm
 
@@ -62,7 +62,7 @@ def _code(
     """`page` and `before` are endpoints: this page, and where the address is entered. `after` is the path where it
     ends."""
     form = ConfirmationCodeForm()
-    try:
+    with words.placing(form):
         if "resend" in request.form:
             if form.trusted():
                 send_again()
@@ -71,6 +71,4 @@ def _code(
             confirm(form.code.data)
             render.changed(receipt)
             return render.go(after)
-    except Refusal as refusal:
-        words.place(refusal, form)
     return render.page(template, form, **render.sent(sent), different_url=layouts.page_url(before), **links)

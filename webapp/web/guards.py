@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import abort, current_app, g, request
 from flask.wrappers import Response
+from flask_login import login_required
 
 from ..domain.language import gettext as _
 from ..domain.names import is_stream_safe
@@ -169,7 +170,7 @@ def fresh(view: View) -> View:
 
 
 def operator(view: View) -> View:
-    """Decorates a view below `login_required`: 404 unless the account is an operator's, as where there is no page.
+    """Decorates a view, in place of `login_required`: 404 unless the account is an operator's, as for no page.
 
     An operator proves their security key itself, within ten minutes before each act. Without one, a page leads to its
     enrollment.
@@ -189,7 +190,7 @@ def operator(view: View) -> View:
             return view(*args, **kwargs)
         return step_up(method=method.slug)
 
-    return guarded
+    return login_required(guarded)  # type: ignore[no-any-return]
 
 
 def step_up(path: str | None = None, method: str | None = None) -> Response:

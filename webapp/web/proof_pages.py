@@ -112,17 +112,13 @@ class ProofPages(ABC):
             return render.go(self.url("waiting"))
         form = form_of(choice.method.fields, *self.extra_fields())()
         if form.trusted():
-            try:
+            with words.placing(form, but=(LoginExpired, ChallengeExhausted)):
                 if "resend" in request.form:
                     self.flow.resend(claim, slug, current.origin())
                     return render.go(current.path())
                 with Attempt(self.counter, choice.method.slug):
                     proved = self.flow.verify(claim, slug, request.form, current.origin(), **self.options())
                 return self.done(proved)
-            except (LoginExpired, ChallengeExhausted):
-                raise
-            except Refusal as refusal:
-                words.place(refusal, form)
         return render.page(choice.method.template, form, **_context(choice), **self._links(claim, choice.method))
 
     def waiting(self) -> Any:
@@ -232,16 +228,12 @@ class ProofPages(ABC):
         claim, form = self.claim(), BackupCodeForm()
         if form.trusted():
             typed = request.form.get("code", "")
-            try:
+            with words.placing(form, but=(LoginExpired, ChallengeExhausted)):
                 with Attempt(self.counter, BACKUP_CODE):
                     proved = self.flow.verify_backup_code(claim, typed, current.origin(), **self.options())
                 response = self.done_with_backup_code(proved)
                 render.receipt(_("All your other devices were logged out."))
                 return response
-            except (LoginExpired, ChallengeExhausted):
-                raise
-            except Refusal as refusal:
-                words.place(refusal, form)
         return render.page("challenge/backup_code.html", form, choose_url=self.url("methods", method=BACKUP_CODE))
 
     def new_backup_code(self) -> Any:

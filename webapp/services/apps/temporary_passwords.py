@@ -22,7 +22,7 @@ from ...models.database import Transaction, changed_one_row
 from ...models.registered_apps import RegisteredApp
 from ...models.user import User
 from ..account_lookup import has_factor
-from ..attempt_rules import SlidingWindows, WithRefusal
+from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices
@@ -172,7 +172,7 @@ class TemporaryPasswords:
         return code
 
     def _bucket(self, account_id: int) -> Bucket:
-        rule = WithRefusal(SlidingWindows((self.core.policy.temporary_passwords,)), TooManyTemporaryPasswords)
+        rule = SlidingWindows((self.core.policy.temporary_passwords,), TooManyTemporaryPasswords)
         return Bucket(f"temporary-password:{account_id}", rule)
 
     def _is_valid(self) -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ from ...models.messages import Message
 from ...models.names import FormerUsername
 from ...models.sessions import Activity, Attempt, PendingLogin, RememberedBrowser, Session
 from ...models.user import User
-from ..attempt_rules import SlidingWindows, WithRefusal
+from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..notices import Notices, sentence_for
@@ -118,7 +118,7 @@ class Exports:
         return copied
 
     def _bucket(self, account_id: int) -> Bucket:
-        return Bucket(f"export:{account_id}", WithRefusal(SlidingWindows((self.core.policy.exports,)), TooManyExports))
+        return Bucket(f"export:{account_id}", SlidingWindows((self.core.policy.exports,), TooManyExports))
 
 
 def _row(values: dict[str, Any]) -> dict[str, Any]:

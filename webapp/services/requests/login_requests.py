@@ -29,7 +29,7 @@ from ...models.login_requests import (
     close_open,
 )
 from ...models.sessions import PENDING_CHALLENGE, Activity, PendingLogin
-from ..attempt_rules import SlidingWindows, WithRefusal
+from ..attempt_rules import SlidingWindows
 from ..attempts import Attempts, Bucket
 from ..core import Core
 from ..method_kinds import Glance, RequestStatus
@@ -56,9 +56,7 @@ class LoginRequests:
 
         Raises `TooManyRequests`.
         """
-        self.attempts.count(
-            Bucket(_bucket(account.id), WithRefusal(SlidingWindows(self.core.policy.requests), TooManyRequests))
-        )
+        self.attempts.count(Bucket(_bucket(account.id), SlidingWindows(self.core.policy.requests, TooManyRequests)))
         now, device = self.core.clock.now(), origin.device
         with self.core.db.write() as tx:
             self.core.db.serialize(tx, _bucket(account.id))

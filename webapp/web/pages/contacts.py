@@ -11,7 +11,6 @@ from flask_login import login_required
 from ...domain.contact_refusals import FileTooLarge
 from ...domain.language import gettext as _
 from ...domain.language import ngettext
-from ...domain.refusals import Refusal
 from ...services.contacts import Uploaded
 from .. import current, guards, layouts, render, words
 from ..forms import ContactsForm, DiscoverableForm
@@ -36,11 +35,9 @@ def contacts() -> Any:
     option = DiscoverableForm() if SAVE in request.form else DiscoverableForm(None, discoverable=account.discoverable)
     form = ContactsForm() if UPLOAD in request.form else ContactsForm(None)
     if form.trusted():
-        try:
+        with words.placing(form):
             _carry_out(option, form)
             return render.go(layouts.page_url("contacts.contacts"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return _page(form, option)
 
 

@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain import devices
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, Refusal, StepClosed
+from ...domain.refusals import CodeExpired, StepClosed
 from ...services.openid.device_requests import Shown
 from ...services.openid.steps import Consent
 from .. import app_flow, current, layouts, render, words
@@ -25,11 +25,9 @@ def code() -> Any:
     """The code is typed by hand: one in the address is not read (RFC 8628 section 5.4)."""
     form = DeviceForm()
     if form.submitted():
-        try:
+        with words.placing(form):
             found = current.services().openid.devices.type(current.user(), form.code.data, current.origin())
             return render.go(layouts.page_url("device.one", request_id=found))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("app_logins/device_code.html", form)
 
 

@@ -10,7 +10,7 @@ from flask_login import login_required
 from ...domain.account_refusals import SignUpClosed
 from ...domain.key_refusals import KeyUnknown
 from ...domain.language import gettext as _
-from ...domain.refusals import CodeExpired, LinkInvalid, Refusal, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
+from ...domain.refusals import CodeExpired, LinkInvalid, TemporaryPasswordHere, TooManyLogins, WrongLoginHere
 from ...metrics import LOGINS, SECOND_FACTOR, SUCCESS, Attempt
 from ...services.login.session_opening import LoggedIn
 from .. import app_flow, confirming, cookies, current, guards, languages, layouts, render, times, words
@@ -46,13 +46,11 @@ def log_in() -> Any:
     place = app_flow.lead_on(next_path)
     app_flow.keep_request(next_path if place else None)
     if "credential" in request.form:
-        try:
+        with words.placing(form):
             if form.trusted():
                 return logged_in(_with_passkey(PasskeyForm()))
-        except Refusal as refusal:
-            words.place(refusal, form)
     elif form.submitted():
-        try:
+        with words.placing(form):
             with Attempt(LOGINS, "password") as attempt:
                 result = current.services().login.with_password(
                     form.username.data,
@@ -65,8 +63,6 @@ def log_in() -> Any:
                 )
                 attempt.outcome = SUCCESS if isinstance(result, LoggedIn) else SECOND_FACTOR
             return after_password(result)
-        except Refusal as refusal:
-            words.place(refusal, form)
     elif request.method in guards.SAFE and current.user_or_none() is not None:
         return render.go(next_path or layouts.page_url("home.home"))
     unknown = current.services().passkeys.unknown_hints(request.form) if isinstance(form.refusal, KeyUnknown) else None
@@ -117,13 +113,11 @@ def sign_up() -> Any:
     form = SignUpForm()
     typed = form.name.data or "", form.username.data or "", form.password.data or ""
     if form.submitted():
-        try:
+        with words.placing(form):
             made, app_request = services.sign_up.create(*typed, current.origin()), app_flow.kept_request()
             response = logged_in(made, layouts.page_url("entrance.sign_up_email"))
             app_flow.keep_request(app_request)
             return response
-        except Refusal as refusal:
-            words.place(refusal, form)
     words.place_others(lambda: services.sign_up.problems(*typed), form)
     return render.page("entrance/sign_up.html", form, minimum=services.passwords.minimum)
 
@@ -141,12 +135,10 @@ def sign_up_email() -> Any:
         return render.go(layouts.page_url("home.home"))
     form = EmailForm(email=account.unconfirmed_email)
     if form.submitted():
-        try:
+        with words.placing(form):
             emails = current.services().email_addresses
             emails.send_unless_sent(account, _sign_up_challenge(), form.email.data, current.origin())
             return render.go(layouts.page_url("entrance.sign_up_email_code"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("entrance/email.html", form, skip_url=layouts.page_url("home.home"))
 
 
@@ -173,12 +165,10 @@ def sign_up_email_code() -> Any:
 def forgot_password() -> Any:
     form = EmailForm()
     if form.submitted():
-        try:
+        with words.placing(form):
             current.services().password_changes.send_link(form.email.data, current.origin())
             session[SENT_TO] = form.email.data.strip()
             return render.go(layouts.page_url("entrance.forgot_password_sent"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("entrance/forgot_password.html", form)
 
 
@@ -194,17 +184,13 @@ def reset_password(token: str) -> Any:
     services, form = current.services(), NewPasswordForm()
     opened = services.links.find("reset", token)
     if form.submitted():
-        try:
+        with words.placing(form, but=LinkInvalid):
             services.password_changes.reset(opened, form.password.data, current.origin())
             render.receipt(_("Password changed. Log in with your new password."))
             response = render.go(app_flow.log_in_url(), whole=True)
             make_known(response, opened.account.id)
             prefill(opened.account.username)
             return response
-        except LinkInvalid:
-            raise
-        except Refusal as refusal:
-            words.place(refusal, form)
     username, minimum = opened.account.username, services.passwords.minimum
     return render.page("entrance/reset_password.html", form, username=username, minimum=minimum)
 
@@ -215,16 +201,12 @@ def invitation(token: str) -> Any:
     services, form = current.services(), InvitationForm()
     opened = services.links.find("invite", token)
     if form.submitted():
-        try:
+        with words.placing(form, but=LinkInvalid):
             services.invitations.accept(opened, form.password.data, current.origin())
             render.receipt(_("Your account is ready. Log in with your new password."))
             response = render.go(layouts.page_url("entrance.log_in"), whole=True)
             make_known(response, opened.account.id)
             return response
-        except LinkInvalid:
-            raise
-        except Refusal as refusal:
-            words.place(refusal, form)
     username, minimum = opened.account.username, services.passwords.minimum
     return render.page("entrance/invitation.html", form, username=username, address=opened.link.email, minimum=minimum)
 

@@ -8,7 +8,7 @@ from flask import Blueprint, session
 from flask_login import login_required
 
 from ...domain.language import gettext as _
-from ...domain.refusals import AlreadyDone, NotFound, Refusal
+from ...domain.refusals import AlreadyDone, NotFound
 from ...services.method_kinds import Methods, OutOfBand, Several
 from .. import current, factor_rows, guards, layouts, method_rows, render, words
 from ..forms import Form, form_of
@@ -52,12 +52,10 @@ def rename(method: str, factor: int) -> Any:
     form = form_of(kind.label_fields)(name=wanted.label)
     list_url = method_rows.list_url(method)
     if form.submitted():
-        try:
+        with words.placing(form):
             name = services.named_factors.rename(user, kind, factor, form.name.data, current.origin())
             render.changed(_("Renamed to %(name)s.", name=name))
             return render.go(list_url)
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("two_factor/rename.html", form, name=wanted.label, cancel_url=list_url)
 
 

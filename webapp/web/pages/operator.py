@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request
-from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import ngettext
-from ...domain.refusals import Refusal
 from .. import guards, layouts, operators, render, words
 from ..forms import Form, GroupForm, MemberForm, untrusted
 
@@ -20,7 +18,6 @@ bp = Blueprint("operator", __name__, url_prefix="/operator")
 
 
 @bp.get("")
-@login_required
 @guards.operator
 def overview() -> Any:
     rows = [
@@ -33,24 +30,20 @@ def overview() -> Any:
 
 
 @bp.route("/groups", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def groups() -> Any:
     form, service = GroupForm(), operators.services().groups
     if form.submitted():
-        try:
+        with words.placing(form):
             name = service.create(form.name.data, operators.actor())
             render.receipt(_("You added the group %(group)s.", group=name))
             return render.go(layouts.page_url("operator.group", group_name=name))
-        except Refusal as refusal:
-            words.place(refusal, form)
     counted = [(row, ngettext("%(num)s member", "%(num)s members", row.members)) for row in service.all()]
     rows = [(row.name, members, layouts.page_url("operator.group", group_name=row.name)) for row, members in counted]
     return render.page("operator/groups.html", form, rows=rows)
 
 
 @bp.route("/groups/<group_name>", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def group(group_name: str) -> Any:
     form, page = MemberForm(), operators.services().groups.members(group_name, operators.after())
@@ -59,14 +52,12 @@ def group(group_name: str) -> Any:
     if REMOVE in request.form:
         return _remove(group_name, request.form[REMOVE])
     if form.submitted():
-        try:
+        with words.placing(form):
             added = operators.services().groups.add(group_name, form.username.data, operators.actor())
             if added is not None:
                 facts = {"username": added.username, "group": group_name}
                 render.receipt(_("You added @%(username)s to the group %(group)s.", **facts))
             return render.go(layouts.page_url("operator.group", group_name=group_name))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page(
         "operator/group.html",
         form,
@@ -87,16 +78,13 @@ def _remove(group_name: str, username: str) -> Any:
 
 
 @bp.route("/groups/<group_name>/delete", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def delete_group(group_name: str) -> Any:
     form, number = Form(), operators.services().groups.size(group_name)
     if form.submitted():
-        try:
+        with words.placing(form):
             operators.services().groups.delete(group_name, operators.actor())
             render.receipt(_("You deleted the group %(group)s.", group=group_name))
             return render.go(layouts.page_url("operator.groups"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     cancel_url = layouts.page_url("operator.group", group_name=group_name)
     return render.page("operator/delete_group.html", form, name=group_name, number=number, cancel_url=cancel_url)

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort
-from flask_login import login_required
 
 from ...domain import devices
 from ...domain.app_refusals import UnknownUsername
 from ...domain.language import Sentence, lazy
 from ...domain.language import gettext as _
-from ...domain.refusals import Refusal
 from ...models.accounts import OPERATOR
 from ...policy import HOUR
 from ...services.activity import NEWEST
@@ -71,15 +69,12 @@ START_RECOVERY = lazy("Start recovery")
 
 
 @bp.route("/accounts", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def listed() -> Any:
     form, service = FindAccountForm(), operators.services().accounts
     if form.submitted():
-        try:
+        with words.placing(form):
             return render.go(_url(service.find(form.username.data).username))
-        except Refusal as refusal:
-            words.place(refusal, form)
     page = service.page(operators.after())
     return render.page(
         "operator/accounts.html",
@@ -91,7 +86,6 @@ def listed() -> Any:
 
 
 @bp.get("/accounts/<username>")
-@login_required
 @guards.operator
 def account(username: str) -> Any:
     view = _view(username)
@@ -109,17 +103,14 @@ def account(username: str) -> Any:
 
 
 @bp.route("/accounts/<username>/<any('log-out', 'lock', 'unlock', 'cancel-recovery'):act>", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def confirm(username: str, act: str) -> Any:
     found, form, chosen = _view(username).account, Form(), ACTS[act]
     if form.submitted():
-        try:
+        with words.placing(form):
             chosen.do(found.username)
             render.receipt(chosen.receipt % {"name": found.name, "username": found.username})
             return render.go(_url(found.username))
-        except Refusal as refusal:
-            words.place(refusal, form)
     heading, what = chosen.heading % {"name": found.name}, chosen.what % {"name": found.name}
     return render.page(
         "operator/act.html",
@@ -133,32 +124,26 @@ def confirm(username: str, act: str) -> Any:
 
 
 @bp.route("/accounts/<username>/recover", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def recover(username: str) -> Any:
     """Asks why, and starts the recovery of the account."""
     found, form = _view(username).account, ReasonForm()
     if form.submitted():
-        try:
+        with words.placing(form):
             operators.services().recoveries.start(found.username, form.why.data or "", operators.actor())
             render.receipt(RECOVERY_STARTED % {"username": found.username})
             return render.go(_url(found.username))
-        except Refusal as refusal:
-            words.place(refusal, form)
     hours = current.services().settings.policy.recovery_waits // HOUR
     return render.page("operator/recover.html", form, account=found, hours=hours, cancel_url=_url(found.username))
 
 
 @bp.route("/invitations", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def invite() -> Any:
     form = InviteForm()
     if form.submitted():
-        try:
+        with words.placing(form):
             return _invited(form)
-        except Refusal as refusal:
-            words.place(refusal, form)
     typed = form.email.data or "", form.username.data, form.name.data
     words.place_others(lambda: current.services().invitations.problems(*typed), form)
     hours = current.services().settings.policy.invitation_seconds // HOUR

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request
-from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
@@ -24,7 +23,6 @@ bp = Blueprint("operator_apps", __name__, url_prefix="/operator/apps")
 
 
 @bp.get("")
-@login_required
 @guards.operator
 def listed() -> Any:
     apps, url = operators.services().apps.all(), layouts.page_url
@@ -33,7 +31,6 @@ def listed() -> Any:
 
 
 @bp.route("/new", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def add() -> Any:
     apps = operators.services().apps
@@ -53,7 +50,6 @@ def add() -> Any:
 
 
 @bp.get("/<client_id>/connect")
-@login_required
 @guards.operator
 def connect(client_id: str) -> Any:
     """The page with the client id and the addresses, and once with a new secret."""
@@ -75,7 +71,6 @@ def connect(client_id: str) -> Any:
 
 
 @bp.get("/<client_id>/proxies/<proxy>")
-@login_required
 @guards.operator
 def proxy(client_id: str, proxy: str) -> Any:
     """The configuration for the proxy of a guarded host, with the host's secret."""
@@ -91,7 +86,6 @@ def proxy(client_id: str, proxy: str) -> Any:
 
 
 @bp.route("/<client_id>", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def app(client_id: str) -> Any:
     stored = operators.services().apps.named(client_id)
@@ -112,7 +106,6 @@ def app(client_id: str) -> Any:
 
 
 @bp.post("/<client_id>/new-secret")
-@login_required
 @guards.operator
 def new_secret(client_id: str) -> Any:
     stored, form = operators.services().apps.named(client_id), Form()
@@ -127,7 +120,6 @@ def new_secret(client_id: str) -> Any:
 
 
 @bp.route("/<client_id>/secrets/<id:secret>/remove", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def remove_secret(client_id: str, secret: int) -> Any:
     stored, form = operators.services().apps.named(client_id), Form()
@@ -136,17 +128,14 @@ def remove_secret(client_id: str, secret: int) -> Any:
         raise NotFound()
     app_url = layouts.page_url("operator_apps.app", client_id=client_id)
     if form.submitted():
-        try:
+        with words.placing(form):
             operators.services().apps.remove_secret(client_id, secret, operators.actor())
             render.receipt(_("You removed a client secret of the app %(app)s.", app=stored.app.name))
             return render.go(app_url)
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("operator/remove_secret.html", form, app=stored.app, secret=wanted, cancel_url=app_url)
 
 
 @bp.route("/<client_id>/delete", methods=["GET", "POST"])
-@login_required
 @guards.operator
 def delete(client_id: str) -> Any:
     stored, form = operators.services().apps.named(client_id), Form()

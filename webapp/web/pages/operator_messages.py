@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, session
-from flask_login import login_required
 
 from ...domain import ports as p
 from ...domain.language import Sentence, lazy, lazy_pgettext
 from ...domain.language import gettext as _
-from ...domain.refusals import Refusal
 from ...models.messages import FAILED, OWED, SENT, Message
 from ...services.notices import RECOVERY_SUBJECT
 from ...services.operators.messages import KEPT, Tested
@@ -72,30 +70,25 @@ FAULTS: dict[str | None, Sentence] = {
 
 
 @bp.get("")
-@login_required
 @guards.operator
 def listed() -> Any:
     return _listed(Form())
 
 
 @bp.post("/test")
-@login_required
 @guards.operator
 def send_test() -> Any:
     """Sends a test message while the operator waits."""
     form = Form()
     if form.submitted():
-        try:
+        with words.placing(form):
             results = operators.services().messages.test(current.user().account, operators.actor())
             session[RESULTS] = [(result.channel, _sentence(result), result.complaint) for result in results]
             return render.go(layouts.page_url("operator_messages.test"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return _listed(form)
 
 
 @bp.get("/test")
-@login_required
 @guards.operator
 def test() -> Any:
     """How the test message went, once."""

@@ -26,12 +26,10 @@ STOP = "stop"
 def name() -> Any:
     form = NameForm(name=current.user().account.name)
     if form.submitted():
-        try:
+        with words.placing(form):
             new = current.services().renames.change_name(current.user(), form.name.data, current.origin())
             render.changed(_("Your name is now %(name)s.", name=new))
             return render.go(layouts.page_url("settings.account"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("settings/name.html", form)
 
 
@@ -51,12 +49,10 @@ def username() -> Any:
         return render.go(layouts.page_url("own_account.username"))
     form = UsernameForm()
     if form.submitted():
-        try:
+        with words.placing(form):
             services.renames.ask(user, form.username.data, current.origin())
             render.changed(_("We emailed you a link that stops the change."))
             return render.go(layouts.page_url("own_account.username"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("settings/username.html", form, again=services.renames.again_at(user.account))
 
 
@@ -104,13 +100,11 @@ def data_file() -> Any:
     if not services.sessions.is_fresh(user):
         return guards.step_up(layouts.page_url("own_account.data"))
     if form.submitted():
-        try:
+        with words.placing(form):
             copy = services.exports.make(user, current.origin())
             response = Response(json.dumps(copy, ensure_ascii=False, indent=2), mimetype="application/json")
             response.headers["Content-Disposition"] = f'attachment; filename="{user.account.username}-data.json"'
             return response
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("settings/data.html", form)
 
 
@@ -120,11 +114,9 @@ def data_file() -> Any:
 def delete() -> Any:
     services, form = current.services(), Form()
     if form.submitted():
-        try:
+        with words.placing(form):
             until = services.deletions.ask(current.user(), current.origin())
             languages.speak_to_browser()
             deleted_at = _("Your account will be deleted on %(time)s. To keep it, log in before then.")
             return login_response.logged_out(times.sentence(deleted_at, time=times.at(until)))
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("settings/delete.html", form, days=services.settings.policy.deletion_waits // DAY)

@@ -9,7 +9,7 @@ from flask_login import login_required
 
 from ...domain.language import gettext as _
 from ...domain.language import pgettext
-from ...domain.refusals import EmailRequired, Refusal
+from ...domain.refusals import EmailRequired
 from ...models.accounts import OPERATOR
 from ...services.contacts import discoverable_by_default
 from ...services.email_addresses import masked
@@ -162,7 +162,7 @@ def display() -> Any:
 def password() -> Any:
     form, services = NewPasswordForm(), current.services()
     if form.submitted():
-        try:
+        with words.placing(form):
             opened = services.password_changes.change(current.user(), form.password.data, current.origin())
             render.changed(
                 _("Password changed. All your other devices were logged out. We sent you a confirmation email.")
@@ -170,8 +170,6 @@ def password() -> Any:
                 else _("Password changed. All your other devices were logged out.")
             )
             return render.logged_in_as(render.go(layouts.page_url("settings.account")), opened)
-        except Refusal as refusal:
-            words.place(refusal, form)
     return render.page("settings/password.html", form, minimum=services.passwords.minimum)
 
 
@@ -187,12 +185,10 @@ def email() -> Any:
     if account.undo_at is not None:
         return render.go(layouts.page_url("settings.email_undo"))
     if form.submitted():
-        try:
+        with words.placing(form):
             emails = current.services().email_addresses
             emails.send_unless_sent(account, _challenge(), form.email.data, current.origin())
             return render.go(layouts.page_url("settings.email_code"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     elif request.method == "GET":
         form.email.data = account.unconfirmed_email if account.email is None else ""
     heading = _("Change your email") if account.email else _("Confirm your email")
@@ -262,13 +258,11 @@ def phone() -> Any:
     form.country.choices = phones.country_choices()
     form.country.data = form.country.data or phones.default_country(current.origin())
     if form.submitted():
-        try:
+        with words.placing(form):
             number = phones.read(form.phone.data, form.country.data)
             phones.send_unless_sent(account, _phone_challenge(), current.origin(), number)
             session[DISCOVERABLE] = form.discoverable.data
             return render.go(layouts.page_url("settings.phone_code"))
-        except Refusal as refusal:
-            words.place(refusal, form)
     heading = _("Change your phone number") if account.phone_number else _("Add your phone number")
     return render.page(
         "entrance/phone.html",

@@ -18,138 +18,18 @@ bp = Blueprint("site", __name__)
 
 @bp.get("/about")
 def about() -> Any:
-    settings, methods = current.services().settings, current.services().methods
-    site = settings.site_name
-    offered = all_of([str(method.general_title) for method in methods if method.is_offered])
-    sections = [
-        (
-            _("Logging in"),
-            _(
-                "You log in with a password and, if you turn on two-factor authentication, a second step. You can"
-                " choose from these methods: %(methods)s. A passkey lets you in without a password.",
-                methods=offered,
-            ),
-        ),
-        (
-            _("Who can have an account"),
-            _("Anyone can create one.") if settings.sign_up_open else words.say(SignUpClosed()),
-        ),
-        (
-            _("The software"),
-            _(
-                "This site runs on Nightlatch, login software that the people who run a site keep on their own server."
-                " It uses no analytics, no ads, and nothing from other sites."
-            ),
-        ),
-    ]
-    return render.page(
-        "site/page.html",
-        heading=_("About"),
-        description=_("What %(site)s is, how you log in, and who can have an account.", site=site),
-        paragraphs=[_("%(site)s manages your account and protects it with two-factor authentication.", site=site)],
-        sections=sections,
-        links=[(_("How to use two-factor authentication"), layouts.page_url("help.two_factor"))],
-    )
+    methods = [str(method.general_title) for method in current.services().methods if method.is_offered]
+    return render.page("site/about.html", methods=all_of(methods), closed=words.say(SignUpClosed()))
 
 
 @bp.get("/terms")
 def terms() -> Any:
-    site = current.services().settings.site_name
-    sections = [
-        (
-            _("Your account"),
-            _(
-                "Only use your own account, keep your password and codes private, and don't try to access other"
-                " people's accounts."
-            ),
-        ),
-        (
-            _("Limits"),
-            _(
-                "Logins, texts, and emails are limited, so that no one can guess a code or flood someone else. When"
-                " you reach a limit, the page says when you can try again."
-            ),
-        ),
-        (
-            _("If an account causes harm"),
-            _("The people who run this site can log an account out, turn off its two-factor methods, or delete it."),
-        ),
-        (
-            _("Accounts that no one uses"),
-            _("An account whose email address was never confirmed is deleted after 30 days without use."),
-        ),
-    ]
-    return render.page(
-        "site/page.html",
-        heading=_("Terms"),
-        description=_("What you may and may not do with your account on %(site)s.", site=site),
-        paragraphs=[_("These rules apply when you use an account on %(site)s.", site=site)],
-        sections=sections,
-        links=[(_("Privacy notice"), layouts.page_url("site.privacy"))],
-    )
+    return render.page("site/terms.html")
 
 
 @bp.get("/privacy")
 def privacy() -> Any:
-    paragraphs = [
-        _("We store your name, username, email address, a hash of your password, and your two-factor methods."),
-        _(
-            "For an authentication app, we store its secret (encrypted). For a security key, its public key,"
-            " model, and name. For a phone that approves logins, its name and its notification address"
-            " (encrypted)."
-        ),
-        _(
-            "We keep security activity for 180 days, and IP addresses and messages for 30 days. Sessions,"
-            " codes, and temporary passwords are deleted one day after they end or expire."
-        ),
-        _(
-            "For each login, remembered browser, app, and security event we store the IP address and browser"
-            " type so you can recognize your own activity. We count failed attempts by account and IP"
-            " address; those addresses are deleted after a day. We also store your language and theme."
-        ),
-        _(
-            "Login notifications go through your browser's push service. They're encrypted, so the service"
-            " can't read them."
-        ),
-        _(
-            "Your phone number is stored encrypted. We only use it for codes, temporary passwords, security"
-            " warnings, and, if you allow it, to let contacts find you. The company that delivers our texts"
-            " sees the number and the message. Contacts you upload are stored only as hashes."
-        ),
-        _(
-            "We use your email address to confirm it's yours and to send security alerts. Mail providers that"
-            " deliver our messages can see the address and the message."
-        ),
-        _(
-            "You can download a copy of what we store about you, and delete your account. You then have 30 days to come"
-            " back by logging in; after that all its data is deleted."
-        ),
-        _(
-            "The people who run this site can add your account to groups, which decide what apps you can use. We store"
-            " in which groups you are until they remove you or your account is deleted."
-        ),
-        _(
-            "When you log in to an app with your account here, we store the app, when you last used it, and what it may"
-            " learn about you, until you disconnect it."
-        ),
-        _(
-            "An account whose email address was never confirmed is deleted after 30 days without use. When an account"
-            " with a confirmed address is deleted, a keyed hash of its username is kept, so that no one else can take"
-            " that name."
-        ),
-        _(
-            "We use only the cookies that logging in needs. We don't share data with advertisers and don't"
-            " use analytics."
-        ),
-    ]
-    return render.page(
-        "site/page.html",
-        heading=_("Privacy notice"),
-        description=_(
-            "What %(site)s stores about you, for how long, and who sees it.", site=current.services().settings.site_name
-        ),
-        paragraphs=paragraphs,
-    )
+    return render.page("site/privacy.html")
 
 
 @bp.get("/status")
