@@ -82,6 +82,24 @@ def test_five_of_one_network_go_to_one_box_with_all_its_accounts(site: Site) -> 
     assert outcomes == ["sent"] * 5 + ["box"] * 4
 
 
+def test_one_box_gets_ten_an_hour_from_all_who_have_not_confirmed_it(site: Site) -> None:
+    people, outcomes = [newcomer(site, f"eve{n}") for n in range(3)], []
+    for attempt in range(12):
+        outcomes.append(ask(site, people[attempt % 3], BOX, f"198.51.{attempt}.1"))
+        site.clock.pass_(61)
+    assert outcomes == ["sent"] * 10 + ["box"] * 2
+    site.clock.pass_(HOUR)
+    assert ask(site, people[0], BOX, "203.0.113.1") == "sent"
+
+
+def test_one_account_sends_to_ten_boxes_an_hour(site: Site) -> None:
+    eve = newcomer(site, "eve")
+    outcomes = [ask(site, eve, f"box{n}@example.org", f"198.51.{n}.1") for n in range(12)]
+    assert outcomes == ["sent"] * 10 + ["account"] * 2
+    site.clock.pass_(HOUR)
+    assert ask(site, eve, BOX, "203.0.113.1") == "sent"
+
+
 def test_all_who_have_not_confirmed_a_box_send_twenty_a_day_and_its_owner_as_many_apart(site: Site) -> None:
     owner = account(site, "victim")
     people, sent = [newcomer(site, f"eve{n}") for n in range(4)], 0

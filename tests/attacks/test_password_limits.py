@@ -304,10 +304,11 @@ def test_a_browser_made_known_is_counted_apart_and_still_limited(site: Site, ada
 
 def test_a_link_is_mailed_once_an_hour_whatever_name_is_typed(site: Site, ada: Owner) -> None:
     before = len(site.emails(ada.email))
-    for name in ("ada", "@ADA", ada.email):
+    for name, later in (("ada", 0), ("@ADA", 0), (ada.email, 3599)):
+        site.clock.pass_(later)
         ask_for_link(site, name)
     assert len(site.emails(ada.email)) == before + 1
-    site.clock.pass_(3600)
+    site.clock.pass_(1)
     assert "on its way" in ask_for_link(site, "ada").page.text
     assert len(site.emails(ada.email)) == before + 2
 
