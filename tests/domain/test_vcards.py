@@ -54,9 +54,17 @@ def test_folded_lines_are_joined() -> None:
     soft = card(
         "NOTE;ENCODING=QUOTED-PRINTABLE:one=", "TEL:two", "TEL;ENCODING=QUOTED-PRINTABLE:=2B44 7400=", " 123456"
     )
-    assert read(
-        *soft,
-    ).numbers == [NUMBER]
+    assert read(*soft).numbers == [NUMBER]
+    assert read(*card("TEL;ENCODING=QUOTED-PRINTABLE:=2B44 7400=", " 12=", "3456")).numbers == [NUMBER]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [("PHOTO;ENCODING=BASE64:iVBORw0KGgo=",), ("NOTE;ENCODING=QUOTED-PRINTABLE:one=", ""), ("NOTE:one", " ")],
+    ids=["an equals sign of base64", "an empty line", "a blank line"],
+)
+def test_a_line_that_nothing_continues_ends_there(before: tuple[str, ...]) -> None:
+    assert read(*card(*before, f"TEL:{NUMBER}")) == vcards.Cards([NUMBER], 0)
 
 
 @pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])

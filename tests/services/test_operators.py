@@ -7,12 +7,14 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import func, inspect, select
 from structlog.testing import capture_logs
 
+from tests.attacks.test_meanwhile import while_paused
 from tests.conftest import Site, one_database
 from tests.people import Owner
 from webapp import create_app
@@ -20,7 +22,7 @@ from webapp.domain import app_refusals as refusals
 from webapp.domain.account_refusals import NameMalformed
 from webapp.domain.codes import hash_of
 from webapp.domain.origin import Origin
-from webapp.domain.refusals import LoginExpired, NotFound, PageTooOld, Refusal
+from webapp.domain.refusals import AlreadyDone, LoginExpired, NotFound, PageTooOld, Refusal
 from webapp.models.accounts import OPERATOR, PERSON, Account
 from webapp.models.groups import Membership
 from webapp.models.registered_apps import AppGroup, AppSecret, RegisteredApp, app_secret_bound
@@ -426,6 +428,21 @@ def test_one_host_has_one_app(operators: Operators) -> None:
     other = operators.apps.create("guarded", replace(HOST, host="other.example.org")).app
     with pytest.raises(refusals.HostTaken):
         operators.apps.change(other.client_id, HOST)
+
+
+def test_of_two_forms_at_once_the_second_finds_the_app_of_the_first(site: Site, operators: Operators) -> None:
+    client_id, refused = operators.apps.new_client_id(), list[type[Exception]]()
+
+    def again() -> None:
+        try:
+            operators.apps.create("guarded", HOST, client_id=client_id)
+        except Refusal as refusal:
+            refused.append(type(refusal))
+
+    first = partial(operators.apps.create, "guarded", HOST, client_id=client_id)
+    while_paused(site, first, "INSERT INTO registered_apps", again)
+    assert refused == [AlreadyDone]
+    assert [app.client_id for app in operators.apps.all()] == [client_id]
 
 
 @pytest.mark.parametrize("end", ["demote", "lock"])

@@ -108,6 +108,21 @@ def test_symbols_that_stand_for_letters_take_no_longer_than_letters(db: Database
     assert min(takes(symbols) for _ in range(3)) < 20 * min(takes(letters) for _ in range(3))
 
 
+def test_fifty_characters_of_a_password_are_estimated(db: Database) -> None:
+    runs = "abcdefgh abcdefgh abcdefg "
+    assert passwords(db).seal(f"{runs}qwertyuiop asdfghjkl zxc", *ADA)
+    with pytest.raises(PasswordTooEasy):
+        passwords(db).seal("a" * 50 + " mist over seven harbours", *ADA)
+
+
+def test_words_are_read_as_far_as_an_address_may_be_long(db: Database) -> None:
+    """254 characters (RFC 5321 section 4.5.3.1)."""
+    word = "lampenfieberhaft"
+    with pytest.raises(PasswordIsOneOfYourWords):
+        passwords(db).seal(word, f"{'a' * 237}.{word}")
+    assert passwords(db).seal(word, f"{'a' * 250}.{word}")
+
+
 def test_1024_bytes_are_accepted_and_more_refused(db: Database) -> None:
     owls = "".join(chr(0x1F980 + n % 20) for n in range(255)) + "🦉"
     with pytest.raises(
