@@ -221,4 +221,6 @@ def test_what_is_no_http_is_said_so() -> None:
 
 
 def test_names_are_resolved_by_the_system() -> None:
-    assert all(ip_address(address).is_loopback for address in resolved("localhost", 80))
+    found = resolved("localhost", 80)
+    assert found
+    assert all(ip_address(address).is_loopback for address in found)

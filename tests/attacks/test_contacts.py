@@ -87,6 +87,7 @@ def test_turning_discoverability_off_hides_a_user_from_mutual_contacts_at_the_sa
 def test_a_number_that_was_removed_from_the_account_finds_no_user(site: Site, eve: Owner, ada: Owner) -> None:
     upload(eve, ADA)
     upload(ada, EVE)
+    assert "@ada" in eve.open(CONTACTS).text
     give_number(site, "eve", WITHOUT_ACCOUNT)
     assert "@ada" not in eve.open(CONTACTS).text
 

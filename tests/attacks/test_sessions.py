@@ -68,6 +68,8 @@ def test_values_planted_in_the_form_cookie_do_not_survive_a_log_in(site: Site, a
     victim.log_in_whole()
     page = victim.send("POST", "/cookie-notice", data={"csrf_token": token}, follow=False)
     assert "cookies-seen" not in str(page.response.headers)
+    page = victim.send("POST", "/cookie-notice", data={"csrf_token": victim.token()}, follow=False)
+    assert "cookies-seen" in str(page.response.headers), "with a token of its own"
 
 
 def test_a_remembered_browser_cookie_of_another_site_is_ignored(ada: Owner, stranger: Owner) -> None:

@@ -191,6 +191,7 @@ def test_choosing_a_finished_method_again_starts_anew_and_a_draft_is_continued(
 def test_cancelling_an_enrollment_that_was_not_begun_does_nothing(site: Site, ada: Owner) -> None:
     ada.sign_up()
     site.services.enrollment.forget(visit(site))
+    assert visit(site).draft is None
 
 
 def test_resending_a_code_that_was_never_asked_for_sends_nothing(site: Site, ada: Owner) -> None:

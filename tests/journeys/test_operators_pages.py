@@ -882,12 +882,12 @@ def test_long_lists_have_pages(site: Site, layout: str, htmx: bool) -> None:
         tx.execute(insert(Membership), [{"group_name": "staff", "account_id": one, "added_at": now} for one in made])
 
     first = ada.open(ACCOUNTS)
-    assert (first.says("@ada"), first.says("@eve098"), first.says("@eve099")) == (True, True, False)
+    assert (first.says("@eve000"), first.says("@eve098"), first.says("@eve099")) == (True, True, False)
     assert "First page" not in first.links
     second = ada.follow("Next page")
     assert (second.says("@eve098"), second.says("@eve099"), second.says("@eve101")) == (False, True, True)
     assert "Next page" not in second.links
-    assert ada.follow("First page").says("@ada")
+    assert ada.follow("First page").says("@eve000")
 
     first = ada.open(f"{GROUPS}/staff")
     assert (first.says("@eve000"), first.says("@eve099"), first.says("@eve100")) == (True, True, False)

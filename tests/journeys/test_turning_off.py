@@ -7,6 +7,7 @@ from sqlalchemy import insert, update
 
 from tests.conftest import Site
 from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR, Owner
+from webapp.models.database import changed_one_row
 from webapp.models.factors import Factor
 
 OFF = f"{TWO_FACTOR}/authentication-app/turn-off"
@@ -220,7 +221,8 @@ def test_an_expired_page_turns_nothing_back_on(site: Site) -> None:
 def test_a_factor_of_an_unknown_kind_is_not_offered_again(site: Site) -> None:
     ada = enrolled(site, DESKTOP, another=True)
     with site.services.db.write() as tx:
-        tx.execute(update(Factor).where(Factor.method == "carrier-pigeon").values(turned_off_at=site.clock.now()))
+        unknown = update(Factor).where(Factor.method == "carrier-pigeon")
+        assert changed_one_row(tx, unknown.values(turned_off_at=site.clock.now()))
     assert "Turn back on" not in ada.open(TWO_FACTOR).buttons
 
 

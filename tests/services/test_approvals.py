@@ -204,3 +204,4 @@ def test_two_answers_at_once_do_not_wait_for_each_other(
         list(pool.map(act, (one, other)))
     event.remove(stage.site.services.db.engine, "before_cursor_execute", meet)
     assert set(refused) <= {RequestEnded, LoginExpired, NotApproved}
+    assert set(tables) in locked.values(), "one of them came to where they would wait for each other"

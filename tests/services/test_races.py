@@ -530,10 +530,11 @@ def test_without_a_factor_any_more_neither_a_backup_code_nor_a_temporary_passwor
 def test_two_first_log_ins_at_once_to_an_invited_account_do_not_wait_for_each_other(site: Site, how: str) -> None:
     """Each sets the account's language, after both have locked its row shared."""
     site.services.sign_up.create_by_operator("Ada", "ada", PASSWORD, "ada@example.org", confirmed=True)
-    account, both = site.services.accounts.named("ada"), Barrier(2)
+    account, both, seen = site.services.accounts.named("ada"), Barrier(2), list[str]()
 
     def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if statement.startswith("UPDATE accounts SET language"):
+            seen.append(statement)
             with suppress(BrokenBarrierError):
                 both.wait(WAITS)
 
@@ -548,6 +549,7 @@ def test_two_first_log_ins_at_once_to_an_invited_account_do_not_wait_for_each_ot
         act: Callable[[], Any] = (lambda: log_in(site)) if how == "password" else open_alone
         opened = [done.result() for done in [pool.submit(act) for _ in range(2)]]
     assert all(isinstance(one, LoggedIn) for one in opened)
+    assert seen, "they met"
     assert site.services.accounts.named("ada").language == "en"
 
 
@@ -556,7 +558,7 @@ def test_a_login_that_changes_the_account_and_a_reset_of_the_factors_do_not_wait
     site: Site, ada: Owner, before: dict[str, Any]
 ) -> None:
     """Each changes the account and the factor: both must lock the account first."""
-    services, both = site.services, Barrier(2)
+    services, both, seen = site.services, Barrier(2), set[str]()
     change(site, update(Account).values(before))
     pending = log_in(site)
     assert isinstance(pending, PendingToken)
@@ -564,6 +566,7 @@ def test_a_login_that_changes_the_account_and_a_reset_of_the_factors_do_not_wait
 
     def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if statement.startswith(("DELETE FROM factors", f"UPDATE accounts SET {next(iter(before))}")):
+            seen.add(statement[:6])
             with suppress(BrokenBarrierError):
                 both.wait(WAITS)
 
@@ -581,11 +584,13 @@ def test_a_login_that_changes_the_account_and_a_reset_of_the_factors_do_not_wait
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(act) for act in (prove, reset)]:
             done.result()
+    assert "DELETE" in seen, "the reset came to where they would wait for each other"
+    assert site.count(Factor) == 0
 
 
 def test_a_code_that_is_entered_while_another_is_sent_does_not_wait_for_it(site: Site) -> None:
     """Both change the account and the code: both must change the account first."""
-    ada, both, services = Owner(site), Barrier(2), site.services
+    ada, both, services, seen = Owner(site), Barrier(2), site.services, set[str]()
     ada.sign_up(confirm_email=False)
     user, addresses = user_of(site), site.services.email_addresses
     addresses.send_code(user.account, "email:1", ada.email, HERE)
@@ -594,6 +599,7 @@ def test_a_code_that_is_entered_while_another_is_sent_does_not_wait_for_it(site:
 
     def meet(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if statement.startswith(("UPDATE codes SET used_at", "UPDATE accounts SET unconfirmed_email")):
+            seen.add(statement.split()[1])
             with suppress(BrokenBarrierError):
                 both.wait(WAITS)
 
@@ -608,3 +614,4 @@ def test_a_code_that_is_entered_while_another_is_sent_does_not_wait_for_it(site:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(act) for act in (enter, send)]:
             done.result()
+    assert seen, "one of them came to where they would wait for each other"
