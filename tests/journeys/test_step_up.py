@@ -89,6 +89,16 @@ def test_each_step_up_changes_the_session_token_and_the_old_one_is_refused(enrol
         assert thief.open("/").path == "/log-in"
 
 
+def test_a_right_password_ends_the_count_of_wrong_ones(ada: Owner) -> None:
+    ada.sign_up()
+    for _ in range(2):  # within 15 minutes
+        stale(ada)
+        ada.open("/settings/account/password")
+        pages = [ada.press("Verify", password=f"guess number {n} of many") for n in range(9)]
+        assert {page.status for page in pages} == {422}
+        assert ada.press("Verify", password=ada.password).h1 == "Change your password"
+
+
 def test_a_wrong_password_is_reported_and_many_have_to_wait(ada: Owner) -> None:
     ada.sign_up()
     stale(ada)

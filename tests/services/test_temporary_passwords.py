@@ -145,6 +145,14 @@ def test_a_refused_access_that_is_old_or_of_no_account_is_deleted(site: Site, te
     assert len(site.texts(PHONE)) == texts + 1
 
 
+def test_an_account_that_was_locked_since_the_refused_access_gets_no_text(site: Site, tess: Owner) -> None:
+    texts = len(site.texts(PHONE))
+    add_refused_access(site, account(site).id, site.clock.now())
+    assert site.services.operators.roles.lock("tess")
+    assert len(site.texts(PHONE)) == texts
+    assert site.count(RefusedAccess) == 0
+
+
 def test_a_refused_access_is_processed_by_one_worker(site: Site, tess: Owner) -> None:
     """Another worker that read the same rows finds them deleted."""
     texted: list[str] = []

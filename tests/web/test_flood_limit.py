@@ -117,3 +117,16 @@ class TestSiteWithRedis:
         assert page.status == (503 if store == UNREACHABLE else 200)
         reader.open("/log-in")
         assert reader.press("Log in", username="nobody", password="wrong enough words").status == 422
+
+
+@one_database
+def test_a_refusal_of_another_limit_is_no_failure(site: Site) -> None:
+    floods, eve = site.app.extensions["floods"], Person(site.app)
+    eve.open("/log-in")
+    pages = [eve.press("Log in", username="ada", password="a wrong password") for _ in range(11)]
+    assert [page.status for page in pages] == [422] * 10 + [429]
+    for _ in range(site.services.settings.policy.flood.most - 11):
+        floods.count(eve.address)
+    assert floods.has_room(eve.address)
+    floods.count(eve.address)
+    assert not floods.has_room(eve.address)

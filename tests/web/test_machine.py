@@ -25,6 +25,14 @@ def test_health_is_answered_under_any_host_name_and_no_other_page_is(site: Site)
     assert machine.send("GET", "/healthz/", host="balancer").status == 400
 
 
+@pytest.mark.parametrize("path", ["/readyz", "/.well-known/openid-configuration"])
+def test_json_loads_nothing_and_is_not_framed(site: Site, path: str) -> None:
+    headers = Person(site.app).open(path).response.headers
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/site.sqlite3", "postgresql+psycopg://nobody@127.0.0.1:1/none"])
 def test_a_site_without_its_database_is_healthy_but_not_ready(url: str, tmp_path: Path) -> None:
     machine = Person(create_app(Settings.read({"NIGHTLATCH_DATABASE_URL": url}, tmp_path)))
