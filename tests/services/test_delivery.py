@@ -490,6 +490,18 @@ def test_a_mail_server_that_stalls_keeps_no_push_and_no_app_waiting(site: Site) 
         assert eventually(lambda: {site.state(email) for email in emails} == {SENT})
 
 
+@pytest.mark.parametrize(("after", "state"), [(59, SENT), (60, FAILED)])
+def test_a_push_is_given_up_when_what_it_says_holds_no_longer(site: Site, after: int, state: str) -> None:
+    account = Account(id=1, name="Ada", username="ada", language="en")
+    with site.db.write() as tx:
+        push = site.outbox.post_push(
+            tx, template="login-request", account=account, factor_id=1, subscription="{}", text="{}", lasts=60
+        )
+    site.clock.pass_(after)
+    site.delivery().deliver_due()
+    assert site.state(push) == state
+
+
 def test_a_worker_survives_an_unreachable_database_and_logs_it_once(site: Site) -> None:
     looks = 0
 

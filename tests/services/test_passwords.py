@@ -115,6 +115,12 @@ def test_fifty_characters_of_a_password_are_estimated(db: Database) -> None:
         passwords(db).seal("a" * 50 + " mist over seven harbours", *ADA)
 
 
+def test_a_word_of_four_letters_is_one_of_the_users_words(db: Database) -> None:
+    with pytest.raises(PasswordIsOneOfYourWords):
+        passwords(db).seal("ottohainhainotto", "Otto Hain")
+    assert passwords(db).seal("ottohainhainotto", "Ott Hai")
+
+
 def test_words_are_read_as_far_as_an_address_may_be_long(db: Database) -> None:
     """254 characters (RFC 5321 section 4.5.3.1)."""
     word = "lampenfieberhaft"
