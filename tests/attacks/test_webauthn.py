@@ -619,11 +619,15 @@ def test_a_key_of_another_account_is_answered_like_one_that_never_existed(
         theirs = tx.scalar(select(Factor.id).where(Factor.account_id == account_id(site, "vera")))
     before = everything(site)
     seen = {
-        (page.status, page.h1, page.text.replace(str(number), "N").replace(olga.token(), "T"))
+        (method, page.status, page.h1, page.soup.main.get_text(" ", strip=True))
         for number in (theirs, 9_999)
-        for page in (olga.open(f"{LIST}/{number}/{act}"), olga.post(f"{LIST}/{number}/{act}", name="Mine"))
+        for method, page in (
+            ("GET", olga.open(f"{LIST}/{number}/{act}")),
+            ("POST", olga.post(f"{LIST}/{number}/{act}", name="Mine")),
+        )
     }
-    assert {(status, h1) for status, h1, _text in seen} == {(404, "Page not found")}
+    sent = (404, "Page not found") if act == "rename" else (200, "Manage security keys")  # as after a second press
+    assert sorted(one[:3] for one in seen) == [("GET", 404, "Page not found"), ("POST", *sent)]
     for number in ("10" * 40, "0"):
         assert olga.open(f"{LIST}/{number}/{act}").status == 404
     assert everything(site) == before
