@@ -25,7 +25,7 @@ def purge() -> None:
 def restored() -> None:
     """Say that the database is a backup: ends every session, code and backup code of it."""
     services().restoration.declare_restored()
-    click.echo("Every session, code, link and backup code of the backup has ended. The log-in page says so.")
+    click.echo("Every session, code, link and backup code of the backup has ended. The login page says so.")
 
 
 @click.command("moved")
