@@ -17,7 +17,7 @@ PATRONI := .patroni/installed
 
 # Tests that only read files of the repository. `make test CHECKED=1` leaves them out, after `make check`.
 CHECKS := tests/test_architecture.py tests/test_translations.py tests/test_catalogues.py tests/test_secrets.py \
-  tests/test_docs.py tests/test_prose.py
+  tests/test_docs.py tests/test_prose.py tests/test_mutations.py
 
 # Puts the databases of tests into memory if 1 GB is free, because each commit waits for the disk.
 IN_MEMORY := $$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "PYTEST_DEBUG_TEMPROOT=/dev/shm" }')

@@ -37,6 +37,8 @@ POSTGRESQL = "NIGHTLATCH_TEST_POSTGRES_URL"
 """With this variable set, the tests run on PostgreSQL too."""
 NOTICED, SURVIVED, NO_TESTS, FAILED = 1, 0, 5, 3  # statuses of pytest
 TIMED_OUT = -signal.SIGALRM
+MOST = 600
+"""Seconds for the tests of one mutation, because some never end."""
 MEMORY = 4 << 30
 """Bytes that a run may have, because some mutants never end and keep what they make."""
 
@@ -149,7 +151,7 @@ def attempt(tree: Path, mutation: Mutation) -> str:
     try:
         path.write_text(mutated(before, mutation))
         compiled.unlink(missing_ok=True)
-        status, output = run(tree, mutation.tests)
+        status, output = run(tree, mutation.tests, seconds=MOST)
     except (ValueError, SyntaxError) as error:
         return f"STALE: {error}"
     finally:
@@ -170,6 +172,9 @@ def say(line: str) -> None:
 def main(words: list[str]) -> int:
     every = read_list(LIST.read_text())
     chosen = [one for one in every if all(word in f"{one.file} {one.old} {one.new}" for word in words)]
+    if not chosen:
+        say(f"{__doc__}\nNo mutation has all of these words: {' '.join(words)}")
+        return 2
     wrong = 0
     preload()
     with TemporaryDirectory() as folder:
