@@ -95,6 +95,12 @@ def test_the_users_own_address_is_estimated_as_one_word(db: Database) -> None:
         passwords(db).demand_good(f"{ADA[2]}20262026", *ADA)
 
 
+@pytest.mark.parametrize("row", ["!@#$%^&*()_+asd", "wsx+_)(*&^%$#@!", "asd!@#$%^&*()2026"])
+def test_a_row_of_keys_is_easy_to_guess_with_shift_too(db: Database, row: str) -> None:
+    with pytest.raises(PasswordTooEasy):
+        passwords(db).demand_good(row)
+
+
 def test_symbols_that_stand_for_letters_take_no_longer_than_letters(db: Database) -> None:
     def takes(password: str) -> float:
         began = time.thread_time()
