@@ -52,6 +52,7 @@ def test_a_change_whose_wait_is_canceled_is_refused_although_postgresql_reports_
             time.sleep(0.1)
         with pytest.raises(DatabaseUnavailable) as refusal:
             changing.result()
+        assert pool.submit(db.why_unavailable).result() == "no replica confirmed the change", "for the log"
     assert isinstance(refusal.value.__cause__, TimeoutError), "the COMMIT itself reported no error"
     for engine in (db.engine, other):
         engine.dispose()

@@ -128,7 +128,7 @@ class Database:
         about[WARNED] = False
         connection.commit()
         if about[WARNED]:
-            raise DatabaseUnavailable(RETRY_AFTER) from TimeoutError("no replica confirmed the change")
+            self._refuse(TimeoutError("no replica confirmed the change"))
 
     @contextmanager
     def _transaction(self, *commands: str) -> Iterator[Transaction]:
