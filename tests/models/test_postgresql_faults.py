@@ -267,3 +267,17 @@ def test_a_server_that_takes_no_change_is_a_503_and_check_and_commands_say_why(
         with site.services.db.engine.begin() as connection:
             connection.execute(text("DROP OWNED BY nightlatch_test_reader"))
             connection.execute(text("DROP ROLE nightlatch_test_reader"))
+
+
+def test_check_names_a_table_that_is_missing(site: Site) -> None:
+    """As of a backup that was restored in part."""
+    with site.services.db.engine.begin() as connection:
+        command.stamp(alembic_config(connection), "head")
+        connection.execute(text("ALTER TABLE attempts RENAME TO lost"))
+    try:
+        run = site.app.test_cli_runner().invoke(args=["check"])
+        assert 'Database: can\'t be written: relation "attempts" does not exist' in run.output
+        assert run.exit_code == 1
+    finally:
+        with site.services.db.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE lost RENAME TO attempts"))

@@ -38,7 +38,7 @@ def check() -> None:
             with services().db.write() as tx:  # no row: it may be locked or a replica, or the role may have no right
                 for table in METADATA.sorted_tables:
                     tx.execute(delete(table).where(false()))
-        except DatabaseUnavailable as refusal:
+        except (DatabaseUnavailable, DBAPIError) as refusal:
             database = f"can't be written: {said(refusal)}"
     for part, error in _findings(database):
         click.echo(f"{part}: {error or 'fine'}")
