@@ -330,12 +330,20 @@ def test_a_migration_that_finds_a_table_in_use_lets_others_go_on_and_comes_back(
     assert trouble(url) is None
 
 
+LIMITS = "('statement_timeout', 'lock_timeout', 'transaction_timeout')"
+
+
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
-def test_a_time_out_of_the_server_does_not_end_a_migration(url: str, limit: str) -> None:
-    """It may be set for the role, and be enough for requests."""
+def test_no_time_out_of_the_server_ends_a_migration(url: str) -> None:
+    """They may be set for the role, and be enough for requests. That of a transaction is new in PostgreSQL 17."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        limits = connection.scalars(text(f"SELECT name FROM pg_settings WHERE name IN {LIMITS}")).all()
+    engine.dispose()
+    assert {"statement_timeout", "lock_timeout"} <= set(limits)
+    options = "%20".join(f"-c%20{limit}%3D200ms" for limit in limits)
     with ThreadPoolExecutor(1) as pool, writing(url):
-        migrating = pool.submit(migrate, f"{url}?options=-c%20{limit}%3D200ms")
+        migrating = pool.submit(migrate, f"{url}?options={options}")
         time.sleep(1)
         assert not migrating.done()
     migrating.result()

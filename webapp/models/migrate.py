@@ -36,8 +36,11 @@ INDEX_LOCK = LOCK + 1
 LOCK_SECONDS = 2
 AGAIN_AFTER = (1, 2, 4, 8, 15, 30)
 """Seconds before each further attempt, when a table was not free."""
-UNLIMITED = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0"
-"""For the connection of a migration: a server or role may have time-outs that are enough for requests only."""
+UNLIMITED = """
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
+    ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')"""
+"""For the connection of a migration: a server or role may have time-outs that are enough for requests only. That of a
+transaction is new in PostgreSQL 17."""
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 REFUSALS = {READ_ONLY, DENIED}
 """SQLSTATE of a server that takes no change, and of one that the user may not make."""
