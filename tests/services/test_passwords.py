@@ -101,6 +101,11 @@ def test_a_row_of_keys_is_easy_to_guess_with_shift_too(db: Database, row: str) -
         passwords(db).demand_good(row)
 
 
+def test_words_are_easy_to_guess_with_symbols_for_letters(db: Database) -> None:
+    with pytest.raises(PasswordTooEasy):
+        passwords(db).demand_good("ch@r|e$tonh@rbor", *ADA)
+
+
 def test_symbols_that_stand_for_letters_take_no_longer_than_letters(db: Database) -> None:
     def takes(password: str) -> float:
         began = time.thread_time()
