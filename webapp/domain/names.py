@@ -31,7 +31,7 @@ def is_stream_safe(text: str) -> bool:
 def key_of(name: str) -> str:
     """NFKC (Unicode TR15), visible, trimmed and case-folded: compatibility characters and case make no difference.
 
-    What is longer than any name is read as its beginning, which belongs to no account either.
+    What is longer than any name is read as its beginning.
     """
     return without_marks(unicodedata.normalize("NFKC", name[:LONGEST_TYPED])).strip().casefold()
 
