@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
 from tests.conftest import Site
 from tests.people import Owner, Person
+from webapp.domain.refusals import DatabaseUnavailable
+from webapp.services.login.login import Login
 
 HERE = "/help/cannot-log-in"
 LOST = (
@@ -83,6 +87,30 @@ def test_the_pages_of_a_pending_login_say_whose_it_is(returning: Owner) -> None:
         page = returning.open(path)
         assert page.says("Logging in as ada"), path
         assert page.link("Not you?") == "/log-in", path
+
+
+@pytest.mark.parametrize("path", [HERE, "/forgot-password"])
+def test_back_to_login_leads_to_the_pending_login(returning: Owner, site: Site, path: str) -> None:
+    returning.log_in()
+    page = returning.open(path)
+    page = returning.open(page.link("Back to login"))
+    assert (page.path, page.h1) == ("/log-in/verify", "Enter your code")
+    assert page.says("Logging in as ada")
+    site.clock.pass_(601)
+    assert returning.open(path).link("Back to login") == "/log-in", "the pending login has expired"
+
+
+def test_the_help_needs_no_database(returning: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def claim(login: Login, token: str | None) -> NoReturn:
+        raise DatabaseUnavailable(5)
+
+    returning.log_in()
+    monkeypatch.setattr(Login, "claim", claim)
+    assert returning.open(HERE).link("Back to login") == "/log-in"
+
+
+def test_without_a_pending_login_it_leads_to_the_login_page(site: Site) -> None:
+    assert Person(site.app).open(HERE).link("Back to login") == "/log-in"
 
 
 def test_at_step_up_nothing_says_that_someone_logs_in(enrolled: Owner, site: Site) -> None:

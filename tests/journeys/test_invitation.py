@@ -60,6 +60,7 @@ def test_the_link_sets_the_password_and_confirms_the_address(site: Site, invite:
     page = reader.press("Save password", password=NEW)
     assert page.path == "/log-in"
     assert page.receipts == ["Your account is ready. Log in with your new password."]
+    assert page.field("Username")["value"] == "admiral"
     account = site.services.accounts.named("admiral")
     assert (account.email, account.unconfirmed_email, account.claimed_at) == (GRACE, None, None)
     grace = Owner(site, "admiral")

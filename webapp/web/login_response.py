@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import session
 from flask.wrappers import Response
 
 from ..domain.language import gettext as _
+from ..domain.refusals import DatabaseUnavailable, LoginExpired
 from ..services.login.login import PendingToken
 from ..services.login.session_opening import LoggedIn
 from . import cookies, current, languages, layouts, render, sent_twice
@@ -27,6 +30,16 @@ def after_password(result: LoggedIn | PendingToken) -> Response:
     response = render.go_on(layouts.page_url("challenge.verify"), result.refusal, whole=True)
     cookies.put_login(response, result.token, current.services().settings.policy.pending_login_seconds)
     return response
+
+
+def pending_login_url() -> str | None:
+    """The challenge of the login that waits for its second factor in this browser, if there is one."""
+    token = cookies.login_token()
+    if token is not None:
+        with suppress(LoginExpired, DatabaseUnavailable):  # the help needs no database
+            current.services().login.claim(token)
+            return layouts.page_url("challenge.verify")
+    return None
 
 
 def logged_in(result: LoggedIn, to: str | None = None) -> Response:

@@ -206,6 +206,7 @@ def invitation(token: str) -> Any:
             render.receipt(_("Your account is ready. Log in with your new password."))
             response = render.go(layouts.page_url("entrance.log_in"), whole=True)
             make_known(response, opened.account.id)
+            prefill(opened.account.username)
             return response
     username, minimum = opened.account.username, services.passwords.minimum
     return render.page("entrance/invitation.html", form, username=username, address=opened.link.email, minimum=minimum)
