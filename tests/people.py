@@ -33,6 +33,7 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fi
 HOST = "nightlatch.localhost:5000"
 PASSWORD = "analytical engine notes"
 TWO_FACTOR = "/settings/security/two-factor"
+OTHERS_LOGGED_OUT = "All your other devices were logged out."
 PHONE = "+447400123456"
 REQUESTS = "/settings/security/login-requests"
 

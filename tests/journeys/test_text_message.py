@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import Site
 from tests.doubles import FailingTexts
-from tests.people import ANDROID, DESKTOP, HOST, IPHONE, PHONE, TWO_FACTOR, Owner, Page
+from tests.people import ANDROID, DESKTOP, HOST, IPHONE, OTHERS_LOGGED_OUT, PHONE, TWO_FACTOR, Owner, Page
 from webapp.domain.origin import Origin
 from webapp.domain.ports import Refused, Unreachable
 
@@ -436,7 +436,7 @@ def test_turning_it_off_ends_the_texts(site: Site, layout: str) -> None:
     page = ada.press("Turn off")
     if layout == IPHONE:
         page = ada.press("Turn off")
-    assert page.receipts == ["Text message is now off. We sent you a confirmation email."]
+    assert page.receipts == ["Text message is now off. We sent you a confirmation email.", OTHERS_LOGGED_OUT]
     assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     before = len(site.texts())
     site.clock.pass_(61)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from tests.conftest import Site
-from tests.people import ANDROID, DESKTOP, IPHONE, TWO_FACTOR, Owner
+from tests.people import ANDROID, DESKTOP, IPHONE, OTHERS_LOGGED_OUT, TWO_FACTOR, Owner
 from webapp.models.database import changed_one_row
 from webapp.models.factors import Factor
 
@@ -56,7 +56,7 @@ def test_the_last_factor_has_a_warning_and_the_presses_of_its_layout(site: Site,
         assert ada.page.says("Tap Turn off again to confirm.")
         page = ada.press("Turn off")
     assert page.path == TWO_FACTOR
-    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email.", OTHERS_LOGGED_OUT]
     assert page.button("Authentication app")["aria-checked"] == "false"
     assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     assert ada.log_in_again().h1 == "Welcome, Ada Lovelace"
@@ -75,7 +75,7 @@ def test_a_factor_that_is_not_the_last_needs_no_one_or_two_presses(site: Site, l
     if layout == IPHONE:
         assert page.says("Tap Turn off again to confirm.")
         page = ada.press("Turn off")
-    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email.", OTHERS_LOGGED_OUT]
     assert site.emails(ada.email)[0].subject == "Authentication app was turned off (Nightlatch)"
     assert not is_on(ada)
 
@@ -89,7 +89,7 @@ def test_turning_off_in_a_stale_session_asks_for_password_and_code_and_then_turn
     assert page.h1 == "Enter your code"
     page = ada.press("Verify", code=ada.next_code())
     assert page.path == TWO_FACTOR
-    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email.", OTHERS_LOGGED_OUT]
     assert not is_on(ada)
 
 

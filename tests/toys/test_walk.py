@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import Site, one_database
-from tests.people import DESKTOP, IPHONE, TWO_FACTOR, Owner
+from tests.people import DESKTOP, IPHONE, OTHERS_LOGGED_OUT, TWO_FACTOR, Owner
 from tests.toys.conftest import every_way
 from tests.toys.users import MethodUser
 
@@ -165,7 +165,7 @@ def test_turning_it_off_leaves_the_password_and_turning_it_back_on_makes_no_used
     used = on.code()
     ada.press("Verify", code=used)
     page = on.turn_off()
-    assert page.receipts == [f"{on.title} is now off. We sent you a confirmation email."]
+    assert page.receipts == [f"{on.title} is now off. We sent you a confirmation email.", OTHERS_LOGGED_OUT]
     assert "Two-factor authentication is now off" in site.emails(ada.email)[0].subject
     assert not on.is_on
     elsewhere = ada.other_browser()
@@ -205,7 +205,7 @@ def test_another_method_takes_its_place_and_each_can_be_chosen_meanwhile(on: Met
     for _press in range({DESKTOP: 0, IPHONE: 2}[ada.layout]):
         assert page.says("Your other methods stay on.")
         page = ada.press("Turn off")
-    assert page.receipts == [f"{on.title} is now off. We sent you a confirmation email."]
+    assert page.receipts == [f"{on.title} is now off. We sent you a confirmation email.", OTHERS_LOGGED_OUT]
     assert site.emails(ada.email)[0].subject == f"{on.title} was turned off (Nightlatch)"
     assert ada.log_in_again().says("Enter the six-digit code from your authentication app.")
     page = ada.follow("Choose a different two-factor authentication method")
@@ -223,7 +223,7 @@ def test_it_takes_the_place_of_another_method(mine: MethodUser, site: Site) -> N
     page = ada.press("Authentication app")
     for _press in range({DESKTOP: 0, IPHONE: 2}[ada.layout]):
         page = ada.press("Turn off")
-    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email."]
+    assert page.receipts == ["Authentication app is now off. We sent you a confirmation email.", OTHERS_LOGGED_OUT]
     assert ada.log_in_again().h1 == CHALLENGE
     assert ada.press("Verify", code=mine.code()).h1 == HOME
 

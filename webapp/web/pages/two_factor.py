@@ -81,6 +81,7 @@ def _turned_off_now(method: Method) -> Any:
     current.services().second_factors.turn_off(current.user(), method, current.origin())
     title = str(method.title)
     render.changed(_("%(method)s is now off. We sent you a confirmation email.", method=title))
+    render.receipt(_("All your other devices were logged out."))
     return render.go(layouts.page_url("two_factor.methods"))
 
 
