@@ -823,9 +823,16 @@ def test_an_operator_is_not_changed_in_the_pages(site: Site, ada: Owner) -> None
 def test_an_account_without_factors_and_address_is_shown(site: Site, ada: Owner) -> None:
     site.services.sign_up.create_by_operator("Eve", "eve", "violet tractors hum", None, confirmed=False)
     page = ada.open(f"{ACCOUNTS}/eve")
-    assert page.says("Not confirmed")
+    assert page.says("Email address Not confirmed Groups")
     assert page.says("Off")
     assert page.says("Nothing yet.")
+
+
+def test_an_account_shows_the_address_that_it_has_not_confirmed(ada: Owner) -> None:
+    ada.open("/operator/invitations")
+    page = ada.press("Invite", email="eve@example.com")
+    assert page.path == f"{ACCOUNTS}/eve"
+    assert page.says("Email address eve@example.com Not confirmed Groups")
 
 
 def test_the_sessions_of_an_account_are_its_own(site: Site, ada: Owner) -> None:
