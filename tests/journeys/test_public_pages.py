@@ -55,6 +55,21 @@ def test_no_settings_page_is_a_single_row(ada: Owner) -> None:
     assert len(ada.open("/settings/security-and-account-access").soup.select(".rows li")) >= 3
 
 
+@pytest.mark.parametrize(
+    ("layout", "parent", "path"),
+    [
+        (DESKTOP, "Security and account access", "/settings/security-and-account-access"),
+        (ANDROID, "Account", "/settings/account"),
+    ],
+)
+def test_security_leads_back_to_the_list_that_it_stands_in(site: Site, layout: str, parent: str, path: str) -> None:
+    ada = Owner.signed_up(site, layout=layout)
+    ada.open("/settings")
+    ada.follow(parent)
+    assert ada.follow("Security").path == "/settings/security"
+    assert ada.follow(f"Back to {parent}").path == path
+
+
 def test_about_names_the_methods_that_this_site_offers(site: Site) -> None:
     page = Person(site.app).open("/about")
     offered = [str(method.general_title) for method in site.services.methods if method.is_offered]

@@ -38,6 +38,7 @@ def test_it_is_linked_from_the_methods_and_shown_once(enrolled: Owner) -> None:
     page = ada.follow("Temporary password")
     assert (page.path, page.h1, rows(page)) == (PAGE, "Temporary password", [])
     assert page.title == "Temporary password - Nightlatch"
+    assert page.link("Sessions") == "/settings/security/sessions"
     page = ada.press("Generate temporary password")
     assert (page.status, page.h1) == (200, "Temporary password")
     password = shown(page)

@@ -84,7 +84,10 @@ def security() -> Any:
         (_("Activity"), _("Recent security activity"), url("activity.activity")),
         (_("Password"), _("Change your password"), url("settings.password")),
     ]
-    return render.page("settings/rows.html", heading=_("Security"), rows=rows)
+    parent = (url("settings.security_and_access"), _("Security and account access"))
+    if layouts.variant().is_phone:
+        parent = (url("settings.account"), _("Account"))
+    return render.page("settings/rows.html", heading=_("Security"), rows=rows, parent=parent)
 
 
 @bp.get("/account")
