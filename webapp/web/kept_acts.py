@@ -54,7 +54,7 @@ def do(act: Act, token: SessionToken | None) -> Response:
     proof = sent_twice.this_form()
 
     def note(response: Response) -> Response:
-        sent_twice.note(proof, response.location or act.path)
+        sent_twice.note(proof, render.leads_to(response) or act.path)
         return response
 
     with app.request_context(builder.get_environ()):

@@ -55,7 +55,7 @@ def logged_in(result: LoggedIn, to: str | None = None) -> Response:
     languages.speak_to(result.account)
     if result.came_back:
         render.changed(_("Welcome back. Your account is no longer being deleted."))
-    sent_twice.note(sent_twice.this_form(), response.location)
+    sent_twice.note(sent_twice.this_form(), render.leads_to(response))
     render.logged_in_as(response, result.token)
     cookies.drop(response, cookies.LOGIN)
     make_known(response, result.account.id)

@@ -70,6 +70,11 @@ def go(url: str, *, whole: bool = False) -> Response:
     return make_response(redirect(url, 303))
 
 
+def leads_to(response: Response) -> str | None:
+    """The URL of a redirect that `go` made."""
+    return response.location or response.headers.get("HX-Redirect")
+
+
 def go_on(url: str, refusal: Refusal | None, *, whole: bool = False) -> Response:
     """A redirect, after which the page shows the refusal, if there is one."""
     if refusal is not None:
