@@ -68,8 +68,8 @@ async function copy(button) {
 // without the language of a public page's address, because another one may be chosen now
 const here = () => location.pathname + location.search.replace(/^\?lang=[\w-]+$/, "");
 const TYPED = "typed";
-/** Never a password, a code, a file or a token. */
-const isKept = ({ id, type, dataset }) => id && !["password", "hidden", "file"].includes(type) && !("code" in dataset);
+/** Never a password, which is text while it is shown, a code, a file or a token. */
+const isKept = ({ id, type, autocomplete, dataset }) => id && !["hidden", "file"].includes(type) && !autocomplete.includes("password") && !("code" in dataset);
 
 const user = () => document.querySelector("#who bdi")?.textContent ?? null;
 

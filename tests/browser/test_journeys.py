@@ -498,6 +498,26 @@ def test_the_footer_keeps_the_step_and_what_was_typed_after_steps_by_htmx(
     assert ada.page.evaluate("sessionStorage.length") == 0
 
 
+def test_the_footer_keeps_no_password_that_is_shown(visit: Visits) -> None:
+    ada = visit()
+    ada.open("/sign-up")
+    ada.type_("Name", "Ada")
+    ada.type_("Password", "correct horse battery staple")
+    ada.press("Show password")
+    ada.page.evaluate("""() => {
+      const { setItem } = Storage.prototype;
+      Storage.prototype.setItem = function (name, text) {
+        setItem.call(this, name, text);
+        setItem.call(localStorage, "copy", text);
+      };
+    }""")
+    ada.press("Change language")
+    expect(ada.page.get_by_label("Name", exact=True)).to_have_value("Ada")
+    kept = ada.page.evaluate("localStorage.getItem('copy')")
+    assert "Ada" in kept
+    assert "horse" not in kept
+
+
 def test_what_was_typed_is_there_again_after_a_page_about_an_error(visit: Visits) -> None:
     ada = as_member(visit, DESKTOP)
     ada.watch.expected |= {413}
