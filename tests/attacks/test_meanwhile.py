@@ -160,3 +160,15 @@ def test_a_phone_that_is_turned_on_in_two_tabs_at_once_keeps_the_token_of_the_on
     while_paused(site, lambda: phone.press("Not now"), "INSERT INTO factors", lambda: tab.press("Not now"))
     assert phone.cookie("phone")
     assert tab.cookie("phone") is None, "it would replace the other in the same browser"
+
+
+def test_a_key_that_is_deleted_in_two_tabs_at_once_is_gone_for_both(site: Site, ada: Owner) -> None:
+    ada.turn_on_key(ada.new_key())
+    page = ada.follow("Delete Blue key")
+    tab = ada.other_browser()
+    give(tab, **cookies_of(ada))
+    tab.page = page
+    while_paused(site, lambda: ada.press("Delete"), "DELETE FROM factors", lambda: tab.press("Delete"))
+    assert tab.page is not None
+    assert (tab.page.h1, tab.page.status) == ("Manage security keys", 200)
+    assert tab.page.problems == ["That's already done, maybe in another tab. Here's the current status."]

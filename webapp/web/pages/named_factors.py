@@ -65,17 +65,15 @@ def delete(method: str, factor: int) -> Any:
     kind = _kind(method)
     services, user, form = current.services(), current.user(), Form()
     list_url = method_rows.list_url(method)
-    try:
-        wanted = services.named_factors.one(user, kind, factor)
-    except NotFound:
-        if not form.submitted():
-            raise
-        return render.go_on(list_url, AlreadyDone())
     if form.submitted():
-        services.named_factors.delete(user, kind, factor, current.origin())
-        session[REMOVAL_HINTS] = kind.removal_hints(wanted)
-        render.changed(_("%(name)s was deleted. We sent you a confirmation email.", name=wanted.label))
+        try:
+            gone = services.named_factors.delete(user, kind, factor, current.origin())
+        except NotFound:
+            return render.go_on(list_url, AlreadyDone())
+        session[REMOVAL_HINTS] = kind.removal_hints(gone)
+        render.changed(_("%(name)s was deleted. We sent you a confirmation email.", name=gone.label))
         return render.go(list_url)
+    wanted = services.named_factors.one(user, kind, factor)
     last = services.named_factors.is_last(user)
     approves = isinstance(kind, OutOfBand)
     return render.page(
