@@ -206,7 +206,12 @@ addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").
 document.addEventListener("htmx:finally:request", ({ detail }) => release(detail.ctx.sourceElement));
 // What asks every two seconds says once that it cannot.
 const asks = (ctx) => ctx.sourceElement.matches("[data-hx-trigger]");
-const sayOffline = (ctx) => say(status.dataset.offline, !asks(ctx));
+const sayOffline = (ctx) => {
+  const form = ctx.sourceElement;
+  // its line says that it waits for the key
+  if (form.querySelector("[data-line]")) tell(form, status.dataset.offline);
+  else say(status.dataset.offline, !asks(ctx));
+};
 document.addEventListener("htmx:error", ({ detail }) => sayOffline(detail.ctx));
 // The error page of a proxy takes no place here, nor does an error in place of what asks: it asks again.
 document.addEventListener("htmx:after:request", (event) => {

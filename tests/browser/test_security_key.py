@@ -222,6 +222,21 @@ def test_without_a_network_the_connection_is_named_and_not_the_key(visit: Visits
         line(ada, "You've already added this key. Try a different one.")
 
 
+def test_an_answer_that_does_not_reach_the_site_is_not_waited_for(visit: Visits) -> None:
+    """The error page is that of a proxy; then the same button works."""
+    ada = as_member(visit)
+    plug_in(ada)
+    start(ada)
+    ada.press("Start")
+    ada.arrives(TOUCH)
+    ada.watch.expects(502)
+    ada.context.route("**/touch", lambda route: route.fulfill(status=502, body="Bad Gateway"), times=1)
+    use_key(ada)
+    line(ada, "We couldn't reach the site. Check your connection and try again.")
+    use_key(ada)
+    ada.arrives(NAME)
+
+
 def test_a_late_answer_is_refused_and_can_be_repeated(site: LiveSite, visit: Visits) -> None:
     ada = as_member(visit)
     plug_in(ada)
