@@ -218,6 +218,8 @@ document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
   // the session may have ended
   if (ctx.hx.redirect && user()) keepTyped();
+  // the next page is loading: asked again, it would be loaded again
+  if (ctx.hx.redirect && asks(ctx)) ctx.sourceElement.remove();
   const isOurs = ctx.text.includes('id="status"');
   const isForLater = ctx.response.status >= 500 || ctx.response.status === 429;
   if (ctx.response.status < 400 || isOurs && !(asks(ctx) && isForLater)) return;

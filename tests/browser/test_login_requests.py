@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.adapters.push_endpoint import PushEndpoint
 from tests.browser.conftest import Visits
@@ -291,6 +291,19 @@ def test_an_answer_whose_page_was_lost_is_asked_for_again(visit: Visits, button:
     browser.arrives("Welcome, Ada Lovelace" if button == "Approve" else "Login denied")
     lost = re.compile("ERR_FAILED|Failed to fetch")
     browser.watch.faults = [fault for fault in browser.watch.faults if not lost.search(fault)]
+
+
+def test_a_page_that_loads_slowly_after_an_approval_is_not_asked_for_again(site: LiveSite, visit: Visits) -> None:
+    phone, browser = with_phone(visit), waits(visit)
+    sent: list[str] = []
+    held: list[Route] = []
+    browser.page.on("request", lambda request: sent.append(request.method))
+    browser.context.route(site.url(browser.layout, "/"), lambda route: held.append(route), times=1)
+    approve(phone, number_on(browser))
+    phone.page.wait_for_timeout((site.services.settings.policy.asks_slower_every + 3) * 1000)
+    assert sent.count("POST") == len(held) == 1
+    held[0].continue_()
+    browser.arrives("Welcome, Ada Lovelace")
 
 
 def test_the_number_is_large_and_the_key_beside_it_has_a_cut_for_each_whole_minute_left(visit: Visits) -> None:

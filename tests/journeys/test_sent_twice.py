@@ -95,6 +95,18 @@ def test_step_up_with_a_kept_form_does_it_once(site: Site) -> None:
     assert len([mail for mail in site.emails(ada.email) if "username" in mail.subject]) == 1
 
 
+def test_step_up_by_htmx_with_a_kept_form_that_ends_the_session(site: Site) -> None:
+    ada = with_app(site)
+    ada.open("/settings/account/delete")
+    site.clock.pass_(site.services.settings.policy.fresh)
+    ada.press("Delete my account")
+    ada.press("Verify", password=ada.password)
+    ada.htmx = True
+    page = twice(ada, ada.next_code())
+    assert (page.path, len(page.receipts)) == ("/log-in", 1)
+    assert page.receipts[0].startswith("Your account will be deleted on ")
+
+
 def test_another_code_is_not_the_same_form(site: Site) -> None:
     ada = at_step_up(site, USERNAME)
     ada.press("Verify", password=ada.password)
